@@ -1,0 +1,1 @@
+"""What the data is: tables, contracts, sources, cleaning, splits and the synthetic shop."""

@@ -1,0 +1,52 @@
+"""The canonical tables: what every source delivers, whatever the customer's files look like."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from dataset.dataset import Oracle
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """Frames with canonical columns; ids are strings, kept exactly ("00123" stays).
+
+    Parameters
+    ----------
+    users : DataFrame
+        `user` (str), then attributes: `age` and other numbers (float), `region`, `skin_type` and other
+        labels (str), `concerns` and `avoids` (list of str). May be empty but for the ids.
+    items : DataFrame
+        `item`, `name`, `brand` (str), `category` (str, the path: "Skincare > Treatments > Face Serums"),
+        `price` (float), `ingredients` (list of str, normalised INCI names in label order), `functions`
+        (list of str), `in_stock` (bool), `launched_at` (datetime64[us, UTC] or NaT).
+    interactions : DataFrame
+        `user`, `item` (str), `kind` (purchase|rating|like|save|view|search), `value` (float, rating 1
+        to 5 for ratings, else NaN), `quantity` (float), `timestamp` (datetime64[us, UTC]), then columns
+        of what the user stated of themselves with the event (str), named in `stated`.
+    stated : sequence of str
+        Attribute columns of `interactions`.
+    oracle : Oracle or None
+        The true choice model, for synthetic data; in the row order of `users` and `items`.
+    """
+
+    users: pd.DataFrame
+    items: pd.DataFrame
+    interactions: pd.DataFrame
+    stated: Sequence[str] = ()
+    oracle: Oracle | None = None
+
+
+class Source(Protocol):
+    """A specification of where data comes from; its fields are the configuration."""
+
+    def inputs(self) -> Sequence[Path]:
+        """The files that `read` will open; their checksums key the cache and enter the manifest."""
+        ...
+
+    def read(self) -> Tables:
+        """The canonical tables as they came: not yet checked against the contracts."""
+        ...

@@ -1,0 +1,63 @@
+"""Checks of hyper-parameters: type before range, one sentence on failure.
+
+OmegaConf hands "ten" to an int field without a word, so every specification checks its own fields.
+"""
+
+from collections.abc import Collection, Mapping
+from numbers import Integral, Real
+
+from dataset.errors import ParameterError
+
+
+def check_int(owner: object, name: str, *, low: int | None = None, high: int | None = None) -> None:
+    """Raise `ParameterError` unless field `name` of `owner` is an int within [low, high]."""
+    value = getattr(owner, name)
+    expected = f"an int{_between(low, high)}"
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise ParameterError(type(owner).__name__, name, expected, value)
+    _check_range(owner, name, float(value), low, high, expected)
+
+
+def check_number(owner: object, name: str, *, low: float | None = None, high: float | None = None) -> None:
+    """Raise `ParameterError` unless field `name` of `owner` is a finite number within [low, high]."""
+    value = getattr(owner, name)
+    expected = f"a number{_between(low, high)}"
+    if not isinstance(value, Real) or isinstance(value, bool) or not abs(float(value)) < float("inf"):
+        raise ParameterError(type(owner).__name__, name, expected, value)
+    _check_range(owner, name, float(value), low, high, expected)
+
+
+def check_bool(owner: object, name: str) -> None:
+    """Raise `ParameterError` unless field `name` of `owner` is true or false."""
+    value = getattr(owner, name)
+    if not isinstance(value, bool):
+        raise ParameterError(type(owner).__name__, name, "true or false", value)
+
+
+def check_choice(owner: object, name: str, choices: Collection[str]) -> None:
+    """Raise `ParameterError` unless field `name` of `owner` is one of `choices`."""
+    value = getattr(owner, name)
+    if not isinstance(value, str) or value not in choices:
+        raise ParameterError(type(owner).__name__, name, "one of " + ", ".join(sorted(choices)), value)
+
+
+def check_mapping(owner: object, name: str) -> None:
+    """Raise `ParameterError` unless field `name` of `owner` is a mapping from names to values."""
+    value = getattr(owner, name)
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ParameterError(type(owner).__name__, name, "a mapping from names to values", value)
+
+
+def _check_range(
+    owner: object, name: str, value: float, low: float | None, high: float | None, expected: str
+) -> None:
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise ParameterError(type(owner).__name__, name, expected, getattr(owner, name))
+
+
+def _between(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f" between {low} and {high}"
+    if low is not None:
+        return f" of at least {low}"
+    return f" of at most {high}" if high is not None else ""

@@ -1,0 +1,127 @@
+"""Fitted values on disk: arrays as .npy, sparse matrices as three of them, the rest as JSON.
+
+Nothing is pickled and nothing pickled is read. A folder is written by `Saved.save` and read by
+`Saved.load`; whoever hands the folder on verifies its checksums first (see `pipeline.artefacts`).
+"""
+
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import scipy.sparse as sp
+
+from dataset.errors import ArtefactError
+
+PACKAGES: Final = ("dataset", "features", "retrieval", "ranking")
+_INDEX: Final = "value.json"
+
+
+class Saved:
+    """Mixin for dataclasses of arrays, sparse matrices, plain values and other saved values."""
+
+    def save(self, folder: Path) -> None:
+        """Write all fields into `folder`, which is made."""
+        save(self, folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote; `ArtefactError` if it is not a saved value of this class."""
+        value = load(folder)
+        if not isinstance(value, cls):
+            raise ArtefactError(f"{folder} must hold a {cls.__name__}. Got a {type(value).__name__} instead.")
+        return value
+
+
+def save(value: Any, folder: Path) -> None:
+    """Write the fields of any dataclass of our own packages into `folder`, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    index = {f.name: _write(getattr(value, f.name), folder, f.name) for f in fields(value) if f.init}
+    text = json.dumps({"class": _name_of(type(value)), "fields": index}, indent=1, sort_keys=True)
+    (folder / _INDEX).write_text(text, encoding="utf-8")
+
+
+def load(folder: Path) -> Any:
+    """Read a saved value of any class of our own packages.
+
+    Raises
+    ------
+    ArtefactError
+        If the folder is no saved value, or names a class outside our packages.
+    """
+    try:
+        content = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+        cls = _class_of(content["class"])
+        stored = content["fields"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtefactError(f"{folder} must hold a saved value. Got: {error}.") from error
+    if issubclass(cls, Saved) and cls.load.__func__ is not Saved.load.__func__:  # type: ignore[attr-defined]
+        return cls.load(folder)
+    try:
+        return cls(**{name: _read(entry, folder) for name, entry in stored.items()})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtefactError(f"{folder} must hold a complete {cls.__name__}. Got: {error}.") from error
+
+
+def _write(value: Any, folder: Path, name: str) -> Any:
+    if isinstance(value, np.ndarray):
+        np.save(folder / f"{name}.npy", value, allow_pickle=False)
+        return {"array": name}
+    if sp.issparse(value):
+        csr = value.tocsr()
+        for part in ("data", "indices", "indptr"):
+            np.save(folder / f"{name}.{part}.npy", getattr(csr, part), allow_pickle=False)
+        return {"csr": name, "shape": list(csr.shape)}
+    if is_dataclass(value):
+        value.save(folder / name) if isinstance(value, Saved) else save(value, folder / name)
+        return {"saved": name}
+    if isinstance(value, Mapping):
+        return {"mapping": {key: _write(entry, folder, f"{name}.{key}") for key, entry in value.items()}}
+    if isinstance(value, tuple | list):
+        return {"tuple": [_write(entry, folder, f"{name}.{at}") for at, entry in enumerate(value)]}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(f"A field of a saved value must be an array or plain. {name} is {type(value).__name__}.")
+
+
+def _read(entry: Any, folder: Path) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    if "array" in entry:
+        return np.load(folder / f"{_plain(entry['array'])}.npy", allow_pickle=False)
+    if "csr" in entry:
+        parts = [
+            np.load(folder / f"{_plain(entry['csr'])}.{part}.npy", allow_pickle=False)
+            for part in ("data", "indices", "indptr")
+        ]
+        return sp.csr_matrix(tuple(parts), shape=tuple(entry["shape"]))
+    if "saved" in entry:
+        return load(folder / _plain(entry["saved"]))
+    if "mapping" in entry:
+        return {key: _read(value, folder) for key, value in entry["mapping"].items()}
+    return tuple(_read(value, folder) for value in entry["tuple"])
+
+
+def _plain(name: str) -> str:
+    if Path(name).name != name:
+        raise ValueError(f"the part {name!r} lies outside its folder")
+    return name
+
+
+def _name_of(cls: type) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _class_of(name: str) -> Any:
+    module, _, qualname = name.partition(":")
+    if module.partition(".")[0] not in PACKAGES or not qualname.isidentifier():
+        raise ValueError(f"the class {name!r} is not one of ours")
+    cls = getattr(importlib.import_module(module), qualname)
+    if not (isinstance(cls, type) and is_dataclass(cls)):
+        raise ValueError(f"{name!r} is not a saved value")
+    return cls

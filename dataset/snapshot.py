@@ -1,0 +1,207 @@
+"""A moment in the life of a shop: what was known then, who is asked for, and what came after."""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from dataset.eligibility import Eligibility, ingredient_bits
+from dataset.interactions import Interactions
+from dataset.items import Items
+from dataset.queries import Qrels, Queries
+from dataset.ragged import Categorical, Ragged, offsets_of
+from dataset.users import Users
+
+
+@dataclass(frozen=True, kw_only=True)
+class Histories:
+    """What each query of a block may know of its user: a flat slice of the snapshot's history.
+
+    Parameters
+    ----------
+    offsets : int64 array of shape (m + 1,)
+        Events of query q are rows `offsets[q]:offsets[q + 1]`, oldest first.
+    item : int32 array of shape (n,)
+    kind : int8 array of shape (n,)
+    value : float32 array of shape (n,)
+    time : int64 array of shape (n,)
+    weight : float32 array of shape (n,)
+        How much an event of this kind says, from the split's `event_weights`.
+    step : int32 array of shape (n,)
+        Number of the user's events in strictly later moments: 0 for the newest moment, and equal for
+        events of one moment, since their order says nothing.
+    """
+
+    offsets: npt.NDArray[np.int64]
+    item: npt.NDArray[np.int32]
+    kind: npt.NDArray[np.int8]
+    value: npt.NDArray[np.float32]
+    time: npt.NDArray[np.int64]
+    weight: npt.NDArray[np.float32]
+    step: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Number of events of each query, int64 of shape (m,)."""
+        return np.diff(self.offsets)
+
+    @property
+    def query(self) -> npt.NDArray[np.int32]:
+        """Query of each event, int32 of shape (n,)."""
+        return np.repeat(np.arange(len(self), dtype=np.int32), self.lengths)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requests:
+    """A block of queries with all that may be used to answer them: m queries.
+
+    Parameters
+    ----------
+    queries : Queries
+    history : Histories
+    eligibility : Eligibility
+    """
+
+    queries: Queries
+    history: Histories
+    eligibility: Eligibility
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """Everything that is fitted for a snapshot sees this, and of events only `history`.
+
+    Parameters
+    ----------
+    name : str
+    cutoff : int
+        Moment of the snapshot, seconds since 1970 UTC: the latest of the queries' times.
+    history : Interactions
+        Events strictly before each user's query, sorted; the only events that may be used.
+    queries : Queries
+    truth : Qrels
+        What came after, a row a query; read by labels and evaluation alone.
+    users : Users
+        As known by then.
+    items : Items
+        All items of the dataset; use `known_items` or `catalogue` to leave out later ones.
+    catalogue : bool array of shape (n_items,)
+        Items known by the cut-off: launched, or else seen in an event, before it.
+    event_weights : float32 array of shape (len(KINDS),)
+        How much an event of each kind says about the user.
+    owned_kinds : tuple of str
+        Kinds after which an item counts as got, and is not recommended again; empty where repurchase
+        is on.
+    """
+
+    name: str
+    cutoff: int
+    history: Interactions
+    queries: Queries
+    truth: Qrels
+    users: Users
+    items: Items
+    catalogue: npt.NDArray[np.bool_]
+    event_weights: npt.NDArray[np.float32]
+    owned_kinds: tuple[str, ...]
+    _bits: tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_bits", ingredient_bits(self.items, self.users))
+
+    @cached_property
+    def known_items(self) -> npt.NDArray[np.int32]:
+        """Codes of the items in the catalogue, ascending.
+
+        Fit matrices over these rows alone: an array over all items would tell by its very size how
+        many products are yet to be launched.
+        """
+        return np.flatnonzero(self.catalogue).astype(np.int32)
+
+    @cached_property
+    def history_offsets(self) -> npt.NDArray[np.int64]:
+        """First row of each user in `history`, int64 of shape (n_users + 1,)."""
+        return self.history.offsets(len(self.users))
+
+    @cached_property
+    def history_weight(self) -> npt.NDArray[np.float32]:
+        """Weight of each event of `history` by its kind, float32 of shape (len(history),)."""
+        return self.event_weights[self.history.kind]
+
+    @cached_property
+    def history_step(self) -> npt.NDArray[np.int32]:
+        """`Histories.step` of each event of `history`, int32 of shape (len(history),)."""
+        return steps_from_end(self.history, self.history_offsets)
+
+    @cached_property
+    def owned(self) -> Ragged:
+        """Items each user has got by then, a row a user, ascending, distinct."""
+        got = self.history.is_kind(self.owned_kinds)
+        return Ragged.from_pairs(self.history.user[got], self.history.item[got], len(self.users))
+
+    @property
+    def available(self) -> npt.NDArray[np.bool_]:
+        """Items that may be recommended at all, bool of shape (n_items,)."""
+        return self.catalogue & self.items.in_stock
+
+    @property
+    def is_warm(self) -> npt.NDArray[np.bool_]:
+        """Whether each query's user has a history, bool of shape (m,)."""
+        return np.diff(self.history_offsets)[self.queries.user] > 0
+
+    def requests(self, rows: npt.NDArray[np.integer] | slice = slice(None)) -> Requests:
+        """The queries at `rows` with their users' histories and what they may get."""
+        queries = self.queries.take(rows)
+        user = queries.user
+        lengths = np.diff(self.history_offsets)[user]
+        offsets = offsets_of(lengths)
+        at = np.repeat(self.history_offsets[user] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        events = self.history
+        item_bits, user_bits = self._bits
+        return Requests(
+            queries=queries,
+            history=Histories(
+                offsets=offsets,
+                item=events.item[at],
+                kind=events.kind[at],
+                value=events.value[at],
+                time=events.time[at],
+                weight=self.history_weight[at],
+                step=self.history_step[at],
+            ),
+            eligibility=Eligibility(self.available, item_bits, user_bits[user], self.owned.take(user)),
+        )
+
+    def for_queries(self, rows: npt.NDArray[np.integer]) -> "Snapshot":
+        """The same moment with only some of the queries."""
+        return replace(self, queries=self.queries.take(rows), truth=self.truth.take(rows))
+
+
+def steps_from_end(events: Interactions, offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    """Number of the user's events in strictly later moments than each event, int32 of shape (n,)."""
+    n = len(events)
+    if not n:
+        return np.zeros(0, np.int32)
+    last_of_moment = np.ones(n, bool)
+    last_of_moment[:-1] = (events.user[1:] != events.user[:-1]) | (events.time[1:] != events.time[:-1])
+    ends = np.flatnonzero(last_of_moment)
+    end_of_moment = ends[np.searchsorted(ends, np.arange(n))]
+    return (offsets[events.user + 1] - 1 - end_of_moment).astype(np.int32)
+
+
+def users_as_of(users: Users, history: Interactions) -> Users:
+    """Fill in what users stated with their events: the newest statement in `history` wins."""
+    categorical = dict(users.categorical)
+    for name, stated in history.stated.items():
+        codes = np.full(len(users), -1, np.int32)
+        given = stated.codes >= 0  # rows are oldest first, so the last assignment is the newest
+        codes[history.user[given]] = stated.codes[given]
+        categorical[name] = Categorical(codes, stated.names)
+    return replace(users, categorical=categorical)

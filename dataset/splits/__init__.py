@@ -1,0 +1,1 @@
+"""Ways to cut the data into past and future."""

@@ -1,0 +1,1 @@
+"""How good the lists are, and whether to believe it."""

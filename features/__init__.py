@@ -1,0 +1,1 @@
+"""What the ranker sees, and the vectors that retrieval searches."""

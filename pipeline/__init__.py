@@ -1,0 +1,1 @@
+"""Wiring: configuration, engine, stages, artefacts."""

@@ -1,0 +1,1 @@
+"""Stage one: from a catalogue to a few hundred candidates."""
