@@ -53,3 +53,8 @@ class Candidates:
         """Some of the candidates, rows ascending; every query keeps its place, perhaps without any."""
         offsets = np.searchsorted(rows, self.offsets).astype(np.int64)
         return Candidates(offsets, self.item[rows], self.sources, self.scores[rows], self.ranks[rows])
+
+    def of_queries(self, rows: npt.NDArray[np.integer]) -> "Candidates":
+        """The same candidates with only the queries named, ascending; the others must have none."""
+        ends = np.concatenate([self.offsets[rows], self.offsets[-1:]])
+        return Candidates(ends, self.item, self.sources, self.scores, self.ranks)

@@ -1,13 +1,20 @@
 """The canonical tables: what every source delivers, whatever the customer's files look like."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import pandas as pd
 
 from dataset.dataset import Oracle
+
+REJECTED_COLUMNS: Final = ("table", "level", "reason", "row")
+
+
+def no_rejects() -> pd.DataFrame:
+    """An empty frame of rejects."""
+    return pd.DataFrame({name: pd.Series([], dtype="str") for name in REJECTED_COLUMNS})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +38,9 @@ class Tables:
         Attribute columns of `interactions`.
     oracle : Oracle or None
         The true choice model, for synthetic data; in the row order of `users` and `items`.
+    rejected : DataFrame
+        What the source itself could not read: `table`, `level` ("row": it is in no table; "cell": its
+        row is kept, the cell is empty), `reason`, `row` (JSON). Cleaning counts it in.
     """
 
     users: pd.DataFrame
@@ -38,6 +48,7 @@ class Tables:
     interactions: pd.DataFrame
     stated: Sequence[str] = ()
     oracle: Oracle | None = None
+    rejected: pd.DataFrame = field(default_factory=no_rejects)
 
 
 class Source(Protocol):

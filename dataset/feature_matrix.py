@@ -23,3 +23,7 @@ class FeatureMatrix:
     values: npt.NDArray[np.float32]
     names: tuple[str, ...]
     categorical: tuple[str, ...] = ()
+
+    def take(self, rows: npt.NDArray[np.integer]) -> "FeatureMatrix":
+        """The rows named, in that order."""
+        return FeatureMatrix(self.values[rows], self.names, self.categorical)

@@ -3,7 +3,7 @@
 OmegaConf hands "ten" to an int field without a word, so every specification checks its own fields.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from numbers import Integral, Real
 
 from dataset.errors import ParameterError
@@ -46,6 +46,41 @@ def check_mapping(owner: object, name: str) -> None:
     value = getattr(owner, name)
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise ParameterError(type(owner).__name__, name, "a mapping from names to values", value)
+
+
+def check_names(
+    owner: object, name: str, *, choices: Collection[str] | None = None, may_be_empty: bool = True
+) -> None:
+    """Raise `ParameterError` unless field `name` of `owner` is a list of distinct names out of `choices`."""
+    value = getattr(owner, name)
+    expected = f"a{'' if may_be_empty else ' non-empty'} list of distinct names"
+    if choices is not None:
+        expected += " out of " + ", ".join(choices)
+    listed = isinstance(value, Sequence) and not isinstance(value, str)
+    if not listed or not all(isinstance(entry, str) for entry in value):
+        raise ParameterError(type(owner).__name__, name, expected, value)
+    if len(set(value)) < len(value) or not (may_be_empty or value) or not set(value) <= set(choices or value):
+        raise ParameterError(type(owner).__name__, name, expected, value)
+
+
+def check_ascending(owner: object, name: str, values: object, *, low: float, whole: bool = False) -> None:
+    """Raise `ParameterError` unless `values`, of field `name`, is a non-empty strictly ascending list.
+
+    Parameters
+    ----------
+    low : float
+        Least value allowed.
+    whole : bool
+        Whether the values must be ints.
+    """
+    expected = f"a non-empty, strictly ascending list of {'ints' if whole else 'numbers'} of at least {low}"
+    kind = Integral if whole else Real
+    listed = isinstance(values, Sequence) and not isinstance(values, str) and len(values) > 0
+    if not listed or not all(isinstance(v, kind) and not isinstance(v, bool) for v in values):  # type: ignore[attr-defined]
+        raise ParameterError(type(owner).__name__, name, expected, values)
+    numbers = [float(v) for v in values]  # type: ignore[attr-defined]
+    if not all(low <= v < float("inf") for v in numbers) or sorted(set(numbers)) != numbers:
+        raise ParameterError(type(owner).__name__, name, expected, values)
 
 
 def _check_range(

@@ -16,8 +16,18 @@ import scipy.sparse as sp
 
 from dataset.errors import ArtefactError
 
-PACKAGES: Final = ("dataset", "features", "retrieval", "ranking")
+PACKAGES: Final = ("dataset", "features", "retrieval", "ranking", "evaluation", "pipeline")
 _INDEX: Final = "value.json"
+_UNREADABLE: Final = (
+    OSError,
+    EOFError,
+    ImportError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)
 
 
 class Saved:
@@ -40,7 +50,7 @@ def save(value: Any, folder: Path) -> None:
     """Write the fields of any dataclass of our own packages into `folder`, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
     index = {f.name: _write(getattr(value, f.name), folder, f.name) for f in fields(value) if f.init}
-    text = json.dumps({"class": _name_of(type(value)), "fields": index}, indent=1, sort_keys=True)
+    text = json.dumps({"class": _name_of(type(value)), "fields": index}, indent=1)
     (folder / _INDEX).write_text(text, encoding="utf-8")
 
 
@@ -56,13 +66,13 @@ def load(folder: Path) -> Any:
         content = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
         cls = _class_of(content["class"])
         stored = content["fields"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except _UNREADABLE as error:
         raise ArtefactError(f"{folder} must hold a saved value. Got: {error}.") from error
     if issubclass(cls, Saved) and cls.load.__func__ is not Saved.load.__func__:  # type: ignore[attr-defined]
         return cls.load(folder)
     try:
         return cls(**{name: _read(entry, folder) for name, entry in stored.items()})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except _UNREADABLE as error:
         raise ArtefactError(f"{folder} must hold a complete {cls.__name__}. Got: {error}.") from error
 
 
@@ -79,7 +89,10 @@ def _write(value: Any, folder: Path, name: str) -> Any:
         value.save(folder / name) if isinstance(value, Saved) else save(value, folder / name)
         return {"saved": name}
     if isinstance(value, Mapping):
-        return {"mapping": {key: _write(entry, folder, f"{name}.{key}") for key, entry in value.items()}}
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError(f"The keys of a mapping in a saved value must be strings. Got {list(value)[:3]}.")
+        parts = enumerate(value.items())  # keys may hold anything, so parts are numbered
+        return {"mapping": {key: _write(entry, folder, f"{name}.{at}") for at, (key, entry) in parts}}
     if isinstance(value, tuple | list):
         return {"tuple": [_write(entry, folder, f"{name}.{at}") for at, entry in enumerate(value)]}
     if isinstance(value, np.generic):
@@ -93,12 +106,9 @@ def _read(entry: Any, folder: Path) -> Any:
     if not isinstance(entry, dict):
         return entry
     if "array" in entry:
-        return np.load(folder / f"{_plain(entry['array'])}.npy", allow_pickle=False)
+        return _array(folder, entry["array"])
     if "csr" in entry:
-        parts = [
-            np.load(folder / f"{_plain(entry['csr'])}.{part}.npy", allow_pickle=False)
-            for part in ("data", "indices", "indptr")
-        ]
+        parts = [_array(folder, f"{entry['csr']}.{part}") for part in ("data", "indices", "indptr")]
         return sp.csr_matrix(tuple(parts), shape=tuple(entry["shape"]))
     if "saved" in entry:
         return load(folder / _plain(entry["saved"]))
@@ -107,8 +117,15 @@ def _read(entry: Any, folder: Path) -> Any:
     return tuple(_read(value, folder) for value in entry["tuple"])
 
 
+def _array(folder: Path, name: str) -> Any:
+    array = np.load(folder / f"{_plain(name)}.npy", allow_pickle=False)
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"the part {name!r} is an archive, not an array")
+    return array
+
+
 def _plain(name: str) -> str:
-    if Path(name).name != name:
+    if name in ("", "..") or Path(name).name != name:
         raise ValueError(f"the part {name!r} lies outside its folder")
     return name
 
@@ -122,6 +139,6 @@ def _class_of(name: str) -> Any:
     if module.partition(".")[0] not in PACKAGES or not qualname.isidentifier():
         raise ValueError(f"the class {name!r} is not one of ours")
     cls = getattr(importlib.import_module(module), qualname)
-    if not (isinstance(cls, type) and is_dataclass(cls)):
+    if not (isinstance(cls, type) and is_dataclass(cls) and _name_of(cls) == name):
         raise ValueError(f"{name!r} is not a saved value")
     return cls

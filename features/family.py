@@ -38,8 +38,24 @@ class FittedFamily(Protocol):
 
 
 class Family(Protocol):
-    """A specification of a family of features; its fields are the hyper-parameters."""
+    """A specification of a family of features; its fields are the hyper-parameters.
 
-    def fit(self, snapshot: Snapshot, vectors: Mapping[str, Vectors]) -> FittedFamily:
-        """Collect the statistics as of the snapshot."""
+    The columns depend on the specification and on the shape of the data set alone, never on the moment: the
+    ranker is trained on several snapshots and applied to another, so a family that has nothing to say at one
+    of them fills its columns with NaN instead of leaving them out.
+    """
+
+    def fit(
+        self, snapshot: Snapshot, vectors: Mapping[str, Vectors], sources: tuple[str, ...]
+    ) -> FittedFamily:
+        """Collect the statistics as of the snapshot.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+        vectors : mapping of str to Vectors
+            The embeddings of that snapshot.
+        sources : tuple of str
+            Names of the retrieval sources whose scores and ranks the candidates will carry.
+        """
         ...

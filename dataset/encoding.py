@@ -1,0 +1,198 @@
+"""From canonical tables of strings to arrays of codes, in an order that carries no information."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from dataset.canonical import Tables
+from dataset.dataset import Dataset, Oracle
+from dataset.errors import DataContractError
+from dataset.interactions import KINDS, Interactions
+from dataset.items import UNKNOWN_TIME, Items
+from dataset.ragged import Categorical, Ragged, TokenLists, offsets_of
+from dataset.users import Users
+from dataset.vocabulary import Vocabulary
+
+
+@runtime_checkable
+class RowOracle(Protocol):
+    """An oracle in the row order of the tables, which can be put into the order of the codes."""
+
+    def recode(self, user_rows: npt.NDArray[np.int64], item_rows: npt.NDArray[np.int64]) -> Oracle:
+        """The same oracle for users and items in another order; `user_rows[code]` is a row."""
+        ...
+
+
+def encode(tables: Tables, name: str, seed: int = 0) -> Dataset:
+    """Code clean tables.
+
+    Parameters
+    ----------
+    tables : Tables
+        As `clean` leaves them: ids distinct, every event's user and item known.
+    name : str
+        Name of the dataset, for reports.
+    seed : int
+        Key of the hash that orders the codes, hence of how ties are broken.
+
+    Returns
+    -------
+    Dataset
+        Its digest is a sha256 over all coded content: the same for any row order of the tables, and
+        equal digests give equal results.
+
+    Raises
+    ------
+    DataContractError
+        If an id repeats, or an event's user, item or kind is unknown: such tables were not cleaned.
+    """
+    user_ids, user_rows = _coded(tables.users["user"], "users", seed)
+    item_ids, item_rows = _coded(tables.items["item"], "items", seed)
+    users = _users(tables.users, user_rows)
+    items = _items(tables.items, item_rows)
+    interactions = _interactions(tables, user_ids, item_ids)
+    oracle: Oracle | None = tables.oracle
+    if isinstance(oracle, RowOracle):
+        oracle = oracle.recode(user_rows, item_rows)
+    return Dataset(
+        name=name,
+        users=users,
+        items=items,
+        interactions=interactions,
+        user_ids=user_ids,
+        item_ids=item_ids,
+        digest=_digest(user_ids, item_ids, users, items, interactions),
+        oracle=oracle,
+    )
+
+
+def _coded(ids: "pd.Series[str]", table: str, seed: int) -> tuple[Vocabulary, npt.NDArray[np.int64]]:
+    """Vocabulary of distinct ids, and the table row of each code."""
+    vocabulary = Vocabulary.of(ids, seed)
+    if len(vocabulary) != len(ids):
+        twice = str(ids[ids.duplicated()].iloc[0])
+        raise DataContractError(f"Ids of {table} must be distinct. Got {twice!r} twice: clean the tables.")
+    rows = np.empty(len(ids), np.int64)
+    rows[vocabulary.encode(ids)] = np.arange(len(ids))
+    return vocabulary, rows
+
+
+def _users(users: pd.DataFrame, rows: npt.NDArray[np.int64]) -> Users:
+    """Numbers become `numeric`, other attributes `categorical`."""
+    numeric, categorical = {}, {}
+    for name in users.columns.drop(["user", "concerns", "avoids"], errors="ignore"):
+        column = users[name].iloc[rows]
+        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+            numeric[str(name)] = column.to_numpy(np.float32, na_value=np.nan)
+        else:
+            categorical[str(name)] = _labels(column)
+    return Users(
+        numeric=numeric,
+        categorical=categorical,
+        concerns=_words(users, "concerns", rows),
+        avoids=_words(users, "avoids", rows),
+    )
+
+
+def _items(items: pd.DataFrame, rows: npt.NDArray[np.int64]) -> Items:
+    return Items(
+        brand=_labels(items["brand"].iloc[rows]),
+        category=_labels(items["category"].iloc[rows]),
+        price=items["price"].iloc[rows].to_numpy(np.float32, na_value=np.nan),
+        in_stock=items["in_stock"].iloc[rows].to_numpy(np.bool_),
+        launched=_seconds(items["launched_at"].iloc[rows]),
+        ingredients=_words(items, "ingredients", rows),
+        functions=_words(items, "functions", rows),
+    )
+
+
+def _interactions(tables: Tables, user_ids: Vocabulary, item_ids: Vocabulary) -> Interactions:
+    events = tables.interactions
+    coded = Interactions(
+        user=_codes(events["user"], user_ids, "user"),
+        item=_codes(events["item"], item_ids, "item"),
+        kind=_codes(events["kind"], Vocabulary(KINDS), "kind").astype(np.int8),
+        value=events["value"].to_numpy(np.float32, na_value=np.nan),
+        time=_seconds(events["timestamp"]),
+        stated={name: _labels(events[name]) for name in tables.stated},
+    )
+    if (coded.time == UNKNOWN_TIME).any():
+        raise DataContractError("Every event must have a timestamp. Got some without: clean the tables.")
+    return _settled(coded.sorted())
+
+
+def _settled(events: Interactions) -> Interactions:
+    """Order events that are alike in user, time, item and kind by the rest, not by the file."""
+    keys = (events.user, events.time, events.item, events.kind)
+    alike = np.logical_and.reduce([key[1:] == key[:-1] for key in keys])
+    if not alike.any():
+        return events
+    rest = [events.stated[name].codes for name in sorted(events.stated)]
+    return events.take(np.lexsort((*rest, events.value, *reversed(keys))))
+
+
+def _codes(ids: "pd.Series[str]", vocabulary: Vocabulary, column: str) -> npt.NDArray[np.int32]:
+    positions, distinct = pd.factorize(ids)
+    codes = vocabulary.encode(pd.Series(distinct, dtype="str"))
+    if (codes < 0).any() or (positions < 0).any():
+        unknown = distinct[int(np.argmin(codes))] if (codes < 0).any() else None
+        raise DataContractError(
+            f"The {column} of every event must be known. Got {unknown!r}: clean the tables first."
+        )
+    return codes[positions] if len(codes) else np.zeros(0, np.int32)
+
+
+def _labels(column: "pd.Series[str]") -> Categorical:
+    codes, names = pd.factorize(column.astype("str").replace("", np.nan), sort=True)
+    return Categorical(codes.astype(np.int32), tuple(str(name) for name in names))
+
+
+def _words(frame: pd.DataFrame, column: str, rows: npt.NDArray[np.int64]) -> TokenLists:
+    """`TokenLists.of` without a loop over rows; a missing column or cell is an empty list."""
+    if column not in frame.columns:
+        return TokenLists.empty(len(rows))
+    cells = frame[column].iloc[rows]
+    lengths = cells.str.len().fillna(0).to_numpy(np.int64)
+    flat: Iterable[str] = chain.from_iterable(cells[lengths > 0])
+    codes, words = pd.factorize(pd.Series(list(flat), dtype="str"), sort=True)
+    return TokenLists(Ragged(offsets_of(lengths), codes.astype(np.int32)), tuple(map(str, words)))
+
+
+def _seconds(column: "pd.Series[pd.Timestamp]") -> npt.NDArray[np.int64]:
+    """Seconds since 1970 UTC, rounded down; `UNKNOWN_TIME` for NaT."""
+    stamps = pd.to_datetime(column, utc=True).dt.as_unit("us").dt.tz_localize(None).to_numpy()
+    seconds = stamps.astype("datetime64[us]").view(np.int64) // 1_000_000
+    return np.where(np.isnat(stamps), UNKNOWN_TIME, seconds)
+
+
+def _digest(
+    user_ids: Vocabulary, item_ids: Vocabulary, users: Users, items: Items, events: Interactions
+) -> str:
+    """sha256 over names, types, shapes and bytes of everything coded."""
+    digest = hashlib.sha256()
+    named = {"user_ids": user_ids.ids, "item_ids": item_ids.ids, **vars(users)}
+    for name, value in {**named, **vars(items), **vars(events)}.items():
+        _feed(digest, name, value)
+    return digest.hexdigest()
+
+
+def _feed(digest: "hashlib._Hash", name: str, value: object) -> None:
+    digest.update(f"\x1e{name}\x1f".encode())
+    if isinstance(value, np.ndarray):
+        content = np.where(np.isnan(value), np.float32(np.nan), value) if value.dtype.kind == "f" else value
+        digest.update(f"{content.dtype.str}{content.shape}".encode())
+        digest.update(np.ascontiguousarray(content).tobytes())
+    elif isinstance(value, tuple):
+        digest.update(json.dumps(value).encode())
+    elif isinstance(value, Mapping):
+        for key in sorted(value):
+            _feed(digest, f"{name}.{key}", value[key])
+    elif value is not None:
+        for key, part in vars(value).items():
+            _feed(digest, f"{name}.{key}", part)

@@ -1,0 +1,178 @@
+"""What happens around purchases: looking, searching, saving before; liking and rating after."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from dataset.interactions import KINDS, SECONDS_PER_DAY
+from dataset.shop.activity import Schedule
+from dataset.shop.catalogue import Catalogue
+from dataset.shop.population import Population
+
+SEEN_PER_PURCHASE: Final = 1.3  # other products looked at
+BOUGHT_VIEWS: Final = 1.2  # views of the product itself
+SEARCH, SAVE, LIKE, RATING = 0.3, 0.3, 0.2, 0.3
+EVENTS_PER_PURCHASE: Final = 1 + SEEN_PER_PURCHASE + BOUGHT_VIEWS + SEARCH + SAVE + LIKE + RATING
+SAME_VISIT: Final = 0.6  # of the products looked at; the others on the days before
+OF_BOUGHT: Final = 0.6  # of searches and saves are of the product that is bought then
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events in random order, n rows; codes are rows of the users and items tables.
+
+    Parameters
+    ----------
+    user, item : int32 arrays of shape (n,)
+    kind : int8 array of shape (n,)
+        Position in `KINDS`.
+    value, quantity : float32 arrays of shape (n,)
+    time : int64 array of shape (n,)
+        Seconds since 1970 UTC.
+    """
+
+    user: npt.NDArray[np.int32]
+    item: npt.NDArray[np.int32]
+    kind: npt.NDArray[np.int8]
+    value: npt.NDArray[np.float32]
+    quantity: npt.NDArray[np.float32]
+    time: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _World:
+    """What bounds the time of events: `launch` (n_items,), `first` (n_users,) and `end` in seconds."""
+
+    launch: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]
+    end: int
+
+
+def make_events(
+    schedule: Schedule,
+    item: npt.NDArray[np.int32],
+    seen_offsets: npt.NDArray[np.int64],
+    seen: npt.NDArray[np.int32],
+    catalogue: Catalogue,
+    population: Population,
+    start: int,
+    n_days: int,
+    rng: np.random.Generator,
+) -> Events:
+    """All events, given the purchases.
+
+    Parameters
+    ----------
+    item : int32 array
+        Item of each purchase of `schedule`.
+    seen_offsets, seen : int64 and int32 arrays
+        Other items looked at before purchase p are `seen[seen_offsets[p]:seen_offsets[p + 1]]`.
+    """
+    world = _World(
+        launch=start + catalogue.launch_day.astype(np.int64) * SECONDS_PER_DAY,
+        first=start + population.first_day.astype(np.int64) * SECONDS_PER_DAY,
+        end=start + n_days * SECONDS_PER_DAY,
+    )
+    n = len(item)
+    match = match_of(population, catalogue, schedule.user, item)
+    purchase_of_seen = np.repeat(np.arange(n), np.diff(seen_offsets))
+    views_of_bought = np.repeat(np.arange(n), rng.poisson(BOUGHT_VIEWS, n))
+    searched, search_item = _some(SEARCH, item, purchase_of_seen, seen, rng)
+    saved, save_item = _some(SAVE, item, purchase_of_seen, seen, rng)
+    liked = np.flatnonzero(rng.random(n) < LIKE * (0.5 + match / 2))
+    rated = np.flatnonzero(rng.random(n) < RATING)
+    blocks = [
+        _block("purchase", schedule, np.arange(n), item, np.zeros(n, np.int64), world, rng),
+        _block("view", schedule, purchase_of_seen, seen, -_before(len(seen), rng), world, rng),
+        _block("view", schedule, views_of_bought, item[views_of_bought], -_before(len(views_of_bought), rng), world, rng),
+        _block("search", schedule, searched, search_item, -_before(len(searched), rng), world, rng),
+        _block("save", schedule, saved, save_item, -_before(len(saved), rng), world, rng),
+        _block("like", schedule, liked, item[liked], _after(len(liked), 3, rng), world, rng),
+        _block("rating", schedule, rated, item[rated], _after(len(rated), 18, rng), world, rng, match[rated], catalogue),
+    ]
+    return _shuffled(blocks, rng)
+
+
+def match_of(
+    population: Population,
+    catalogue: Catalogue,
+    user: npt.NDArray[np.int32],
+    item: npt.NDArray[np.int32],
+) -> npt.NDArray[np.float32]:
+    """How well an item suits a user, float32 of shape (len(user),), about 0 to 2.5.
+
+    Counts concerns treated, the skin type, the taste, the loyalty and the price tier.
+    """
+    concerns = population.concerns[user]
+    treats = (catalogue.strength[item[:, None], concerns] > 0) & (concerns >= 0)
+    made_for = catalogue.made_for[item]
+    wrong_type = (made_for >= 0) & (made_for != population.skin_type[user])
+    match = 0.8 * treats.any(axis=1) + 0.2 * (treats.sum(axis=1) > 1) - 0.5 * wrong_type
+    match += 0.6 * (catalogue.style[item] == population.styles[user, 0])
+    match += 0.3 * (catalogue.brand[item][:, None] == population.brands[user]).any(axis=1)
+    match += 0.2 * (catalogue.tier[item] == population.tier[user])
+    return (match + 0.5).astype(np.float32)
+
+
+def _some(
+    per_purchase: float,
+    item: npt.NDArray[np.int32],
+    purchase_of_seen: npt.NDArray[np.int64],
+    seen: npt.NDArray[np.int32],
+    rng: np.random.Generator,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """Purchase and item of events that are partly of the item bought, partly of one only seen."""
+    bought = np.flatnonzero(rng.random(len(item)) < per_purchase * OF_BOUGHT)
+    other = np.flatnonzero(rng.random(len(seen)) < per_purchase * (1 - OF_BOUGHT) / SEEN_PER_PURCHASE)
+    return np.concatenate([bought, purchase_of_seen[other]]), np.concatenate([item[bought], seen[other]])
+
+
+def _before(n: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Seconds before the purchase: minutes within the visit, or days of consideration."""
+    minutes = rng.integers(20, 1_500, n)
+    days = rng.exponential(2.5 * SECONDS_PER_DAY, n).astype(np.int64)
+    return np.where(rng.random(n) < SAME_VISIT, minutes, minutes + days)
+
+
+def _after(n: int, mean_days: float, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Seconds after the purchase, at least an hour."""
+    return 3_600 + rng.gamma(2.0, mean_days / 2 * SECONDS_PER_DAY, n).astype(np.int64)
+
+
+def _block(
+    kind: str,
+    schedule: Schedule,
+    purchase: npt.NDArray[np.int64],
+    item: npt.NDArray[np.int32],
+    shift: npt.NDArray[np.int64],
+    world: _World,
+    rng: np.random.Generator,
+    match: npt.NDArray[np.float32] | None = None,
+    catalogue: Catalogue | None = None,
+) -> Events:
+    """Events of one kind, `shift` seconds from their purchases; what falls after the end is lost."""
+    user = schedule.user[purchase]
+    time = schedule.time[purchase] + shift
+    time = np.maximum(np.maximum(time, world.launch[item]), world.first[user])
+    value = np.full(len(item), np.nan, np.float32)
+    if match is not None and catalogue is not None:
+        score = 2.4 + 1.0 * match + catalogue.quality[item] + 0.8 * rng.standard_normal(len(item))
+        value = np.clip(np.round(score), 1, 5).astype(np.float32)
+    quantity = np.ones(len(item), np.float32)
+    if kind == "purchase":
+        quantity += rng.random(len(item)) < 0.08
+    keep = time < world.end
+    kinds = np.full(int(keep.sum()), KINDS.index(kind), np.int8)
+    return Events(user[keep], item[keep], kinds, value[keep], quantity[keep], time[keep])
+
+
+def _shuffled(blocks: list[Events], rng: np.random.Generator) -> Events:
+    """All blocks in one, rows in random order: an order of rows tells nothing."""
+    order = rng.permutation(sum(len(block) for block in blocks))
+    columns = zip(*(vars(block).values() for block in blocks), strict=True)
+    return Events(*(np.concatenate(parts)[order] for parts in columns))

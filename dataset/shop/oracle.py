@@ -1,0 +1,106 @@
+"""The true choice model of a generated shop: the ceiling of what any recommender can reach in it."""
+
+from dataclasses import dataclass, replace
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from dataset.errors import DataContractError
+from dataset.persistence import Saved
+from dataset.shop.choice import Purchases, people_of, shelf_of, spell_out
+from dataset.shop.components import Components
+from dataset.shop.mixtures import Mixtures
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShopOracle(Saved):
+    """Knows why everybody buys; arrays in row order of the tables.
+
+    Parameters
+    ----------
+    components : Components
+    mixtures : Mixtures
+    purchase_offsets : int64 array of shape (n_users + 1,)
+    purchase_item : int32 array of shape (n_purchases,)
+    purchase_time : int64 array of shape (n_purchases,)
+        All purchases by user, oldest first; of these, only those before the moment asked for are used.
+    user_rows, item_rows : int32 arrays of shape (n_users,), (n_items,)
+        Row of the tables of each code that `probabilities` speaks in; rising by one until `recode`.
+    """
+
+    components: Components
+    mixtures: Mixtures
+    purchase_offsets: npt.NDArray[np.int64]
+    purchase_item: npt.NDArray[np.int32]
+    purchase_time: npt.NDArray[np.int64]
+    user_rows: npt.NDArray[np.int32]
+    item_rows: npt.NDArray[np.int32]
+
+    def recode(self, user_rows: npt.NDArray[np.integer], item_rows: npt.NDArray[np.integer]) -> "ShopOracle":
+        """The same oracle in other codes.
+
+        Parameters
+        ----------
+        user_rows, item_rows : integer arrays
+            Row of the tables (or code until now) of each new code. All items must be there, each once;
+            users may be fewer.
+
+        Raises
+        ------
+        DataContractError
+            If `item_rows` is no permutation, or a user row does not exist.
+        """
+        n_items, n_users = len(self.item_rows), len(self.user_rows)
+        if not np.array_equal(np.sort(item_rows), np.arange(n_items)):
+            raise DataContractError(
+                f"The item codes of an oracle must be a permutation of its {n_items} items. Got "
+                f"{len(np.unique(item_rows))} distinct of {len(item_rows)}; keep every item when encoding."
+            )
+        if len(user_rows) and not (0 <= user_rows.min() and user_rows.max() < n_users):
+            raise DataContractError(
+                f"User rows of an oracle must be within 0 and {n_users - 1}. "
+                f"Got {user_rows.min()} to {user_rows.max()}."
+            )
+        return replace(self, user_rows=self.user_rows[user_rows], item_rows=self.item_rows[item_rows])
+
+    def probabilities(
+        self, user: npt.NDArray[np.integer], time: npt.NDArray[np.integer]
+    ) -> npt.NDArray[np.float32]:
+        """Probability that each user's next purchase at `time` is each item.
+
+        Exact for a purchase at `time` given the user's purchases strictly before it. Moments after the
+        last day count as that day's following epoch: products launched by then, its fashion.
+
+        Parameters
+        ----------
+        user : integer array of shape (m,)
+            User codes.
+        time : integer array of shape (m,)
+            Seconds since 1970 UTC.
+
+        Returns
+        -------
+        float32 array of shape (m, n_items)
+            Rows sum to 1; 0 for items not on sale in that epoch and for those with an ingredient that
+            the user avoids. Memory 4 n_items bytes a row: ask in blocks.
+        """
+        rows = self.user_rows[user].astype(np.int64)
+        time = np.asarray(time, np.int64)
+        epoch = self.components.epoch_of(time)
+        out = np.empty((len(rows), len(self.item_rows)), np.float32)
+        purchases = Purchases(self.purchase_offsets, self.purchase_item, self.purchase_time)
+        people = people_of(self.mixtures)
+        for now in np.unique(epoch).tolist():
+            shelf = shelf_of(self.components, self.mixtures, now)
+            _fill(shelf, people, purchases, np.flatnonzero(epoch == now), rows, time, self.item_rows, out)
+        return out
+
+
+@numba.njit(nogil=True, cache=True)
+def _fill(shelf, people, purchases, queries, user, time, item_rows, out):  # type: ignore[no-untyped-def]
+    row = np.empty(len(item_rows))
+    for query in queries:
+        spell_out(shelf, people, purchases, user[query], time[query], row)
+        for code in range(len(item_rows)):
+            out[query, code] = row[item_rows[code]]

@@ -1,0 +1,113 @@
+"""All embeddings and feature families of an experiment, as one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dataset.candidates import Candidates
+from dataset.errors import DataContractError, ParameterError
+from dataset.feature_matrix import FeatureMatrix
+from dataset.parameters import check_mapping
+from dataset.persistence import Saved
+from dataset.snapshot import Requests, Snapshot
+from dataset.vectors import Vectors
+from features.family import Embedding, Family, FittedFamily
+
+
+@dataclass(frozen=True)
+class FittedFeatures(Saved):
+    """Fitted families in the order of the configuration.
+
+    Parameters
+    ----------
+    families : mapping of str to FittedFamily
+    """
+
+    families: Mapping[str, FittedFamily]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns, "family.feature", family by family."""
+        return tuple(f"{key}.{name}" for key, family in self.families.items() for name in family.names)
+
+    @property
+    def categorical(self) -> tuple[str, ...]:
+        """Those of `names` that hold category codes."""
+        return tuple(f"{key}.{name}" for key, family in self.families.items() for name in family.categorical)
+
+    def transform(self, requests: Requests, candidates: Candidates) -> FeatureMatrix:
+        """The features of a block of queries.
+
+        Raises
+        ------
+        DataContractError
+            If the candidates are not those of the requests.
+        """
+        if candidates.n_queries != len(requests):
+            raise DataContractError(
+                f"Candidates must be of the {len(requests)} queries that are asked for. "
+                f"Got candidates of {candidates.n_queries}."
+            )
+        names = self.names
+        values = np.empty((len(candidates), len(names)), np.float32)
+        start = 0
+        for family in self.families.values():
+            stop = start + len(family.names)
+            values[:, start:stop] = family.transform(requests, candidates)
+            start = stop
+        return FeatureMatrix(values, names, self.categorical)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureSet:
+    """What to compute: embeddings of products, and families of features.
+
+    Parameters
+    ----------
+    vectors : mapping of str to Embedding
+        By name; retrieval sources and the similarity family refer to these names.
+    families : mapping of str to Family
+        By name; the order is that of the columns.
+    """
+
+    vectors: Mapping[str, Embedding]
+    families: Mapping[str, Family]
+
+    def __post_init__(self) -> None:
+        for name in ("vectors", "families"):
+            check_mapping(self, name)
+            _check_fittable(self, name)
+        if not self.families:
+            raise ParameterError("FeatureSet", "families", "a mapping with at least one family", {})
+
+    def fit_vectors(self, snapshot: Snapshot) -> dict[str, Vectors]:
+        """The embeddings of a snapshot, without those for which the data has nothing to embed."""
+        fitted = {name: embedding.fit(snapshot) for name, embedding in self.vectors.items()}
+        return {name: vectors for name, vectors in fitted.items() if vectors is not None}
+
+    def fit(
+        self, snapshot: Snapshot, vectors: Mapping[str, Vectors], sources: tuple[str, ...]
+    ) -> FittedFeatures:
+        """Fit every family.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+        vectors : mapping of str to Vectors
+            What `fit_vectors` gave for the same snapshot.
+        sources : tuple of str
+            Names of the retrieval sources that the candidates will carry.
+        """
+        return FittedFeatures(
+            {name: family.fit(snapshot, vectors, sources) for name, family in self.families.items()}
+        )
+
+
+def _check_fittable(owner: FeatureSet, name: str) -> None:
+    part: Any
+    for key, part in getattr(owner, name).items():
+        if not callable(getattr(part, "fit", None)):
+            expected = f"a mapping to specifications, each with its _target_; look at '{key}'"
+            raise ParameterError("FeatureSet", name, expected, part)

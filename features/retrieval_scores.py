@@ -1,0 +1,141 @@
+"""What retrieval thought of the candidate."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from dataset.candidates import Candidates
+from dataset.errors import DataContractError
+from dataset.parameters import check_number
+from dataset.persistence import Saved
+from dataset.snapshot import Requests, Snapshot
+from dataset.vectors import Vectors
+
+
+@dataclass(frozen=True)
+class FittedRetrievalScores(Saved):
+    """The sources whose columns the ranker is trained on.
+
+    Parameters
+    ----------
+    sources : tuple of str
+    fusion_constant : float
+    """
+
+    sources: tuple[str, ...]
+    fusion_constant: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Four columns a source, then what they say together."""
+        parts = ("score", "reciprocal_rank", "relative_score", "percentile")
+        return (*(f"{source}_{part}" for source in self.sources for part in parts), "n_sources", "fusion")
+
+    @property
+    def categorical(self) -> tuple[str, ...]:
+        """None of the columns."""
+        return ()
+
+    def transform(self, requests: Requests, candidates: Candidates) -> npt.NDArray[np.float32]:
+        """Scores and ranks of each candidate; a source is found by name, not by place.
+
+        Raises
+        ------
+        DataContractError
+            If the candidates carry no column of one of the sources.
+        """
+        missing = set(self.sources) - set(candidates.sources)
+        if missing:
+            raise DataContractError(
+                f"Candidates must carry the sources that the features were fitted for. Got "
+                f"{', '.join(candidates.sources)} without {', '.join(sorted(missing))}."
+            )
+        columns = np.array([candidates.sources.index(source) for source in self.sources], np.int64)
+        out = np.empty((len(candidates), len(self.names)), np.float32)
+        _fill(candidates.offsets, candidates.scores, candidates.ranks, columns, self.fusion_constant, out)
+        return out
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrievalScores:
+    """Scores and ranks of the sources.
+
+    Columns, for each source: `{source}_score`; `_reciprocal_rank`, 0 where it did not nominate the candidate;
+    `_relative_score`, the score over the greatest magnitude in the query; `_percentile`, share of the
+    query's scored candidates that score lower, ties half. Then `n_sources` that nominated the candidate, and
+    `fusion`, the sum of 1 / (constant + rank) over them.
+
+    Parameters
+    ----------
+    fusion_constant : float
+        Changes results.
+
+    References
+    ----------
+    Cormack, Clarke and Büttcher 2009, "Reciprocal rank fusion outperforms Condorcet and individual rank
+    learning methods".
+    """
+
+    fusion_constant: float = 60.0
+
+    def __post_init__(self) -> None:
+        check_number(self, "fusion_constant", low=0)
+
+    def fit(
+        self, snapshot: Snapshot, vectors: Mapping[str, Vectors], sources: tuple[str, ...]
+    ) -> FittedRetrievalScores:
+        """Remember the sources; nothing is learnt."""
+        return FittedRetrievalScores(tuple(sources), float(self.fusion_constant))
+
+
+@numba.njit(nogil=True, cache=True)
+def _fill(offsets, scores, ranks, columns, constant, out):  # type: ignore[no-untyped-def]
+    """Fill `out` of shape (n, 4 s + 2) from scores and ranks of shape (n, >= s)."""
+    n_sources = len(columns)
+    longest = 0
+    for query in range(len(offsets) - 1):
+        longest = max(longest, offsets[query + 1] - offsets[query])
+    ordered, middle = np.empty(longest, np.float32), np.empty(longest, np.float32)
+    for query in range(len(offsets) - 1):
+        start, stop = offsets[query], offsets[query + 1]
+        out[start:stop, 4 * n_sources :] = 0
+        for source in range(n_sources):
+            column = columns[source]
+            block = out[start:stop, 4 * source : 4 * source + 4]
+            _fill_source(scores[start:stop, column], ordered, middle, block)
+            for at in range(start, stop):
+                rank = ranks[at, column]
+                out[at, 4 * source + 1] = 1.0 / rank if rank > 0 else 0.0
+                if rank > 0:
+                    out[at, 4 * n_sources] += 1
+                    out[at, 4 * n_sources + 1] += 1.0 / (constant + rank)
+
+
+@numba.njit(nogil=True, cache=True)
+def _fill_source(scores, ordered, middle, out):  # type: ignore[no-untyped-def]
+    """Score, relative score and percentile of one source within one query; columns 0, 2 and 3 of `out`."""
+    size = 0
+    magnitude = np.float32(0)
+    for at in range(len(scores)):
+        if np.isfinite(scores[at]):
+            ordered[size] = scores[at]
+            magnitude = max(magnitude, abs(scores[at]))
+            size += 1
+    ordered = ordered[:size]
+    ordered.sort()
+    start = 0
+    for stop in range(1, size + 1):
+        if stop == size or ordered[stop] != ordered[start]:
+            middle[start] = (start + stop) / (2.0 * size)  # searching finds the first of a run of equals
+            start = stop
+    for at in range(len(scores)):
+        score = scores[at]
+        if not np.isfinite(score):
+            out[at, 0] = out[at, 2] = out[at, 3] = np.nan
+            continue
+        out[at, 0] = score
+        out[at, 2] = score / magnitude if magnitude > 0 else 0.0
+        out[at, 3] = middle[np.searchsorted(ordered, score)]

@@ -1,0 +1,76 @@
+"""Products by what they are for."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from dataset.parameters import check_int, check_number
+from dataset.ragged import Categorical, Ragged, TokenLists, offsets_of
+from dataset.snapshot import Snapshot
+from dataset.vectors import Vectors
+from features.categories import path_prefixes
+from features.vectors.factors import truncated_svd, unit_vectors
+from features.words import by_rarity, repeat_weights, unit_length
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionalityVectors:
+    """Latent factors of functions, category path and brand; cosine space.
+
+    Parameters
+    ----------
+    dimensions : int
+        Length of a vector; less where the catalogue has less rank. Changes results.
+    category_weight : float
+        Weight of each level of the category path; a function stated once weighs 1. Changes results.
+    brand_weight : float
+        Weight of the brand. Changes results.
+    seed : int
+        Of the random projection in the factorisation.
+    """
+
+    dimensions: int = 64
+    category_weight: float = 1.0
+    brand_weight: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_int(self, "dimensions", low=1)
+        check_number(self, "category_weight", low=0)
+        check_number(self, "brand_weight", low=0)
+        check_int(self, "seed", low=0)
+
+    def fit(self, snapshot: Snapshot) -> Vectors | None:
+        """Unit vectors of the known items that have any of the three; None where none has."""
+        known = snapshot.known_items
+        words = unit_length(self._words(snapshot, known))
+        left, values, _ = truncated_svd(words, self.dimensions, self.seed)
+        return unit_vectors(known, left * values)
+
+    def _words(self, snapshot: Snapshot, known: npt.NDArray[np.int32]) -> sp.csr_matrix:
+        items = snapshot.items
+        functions = by_rarity(repeat_weights(items.functions.lists.take(known)))
+        levels = by_rarity(repeat_weights(_levels(items.category.take(known)).lists))
+        brand = by_rarity(repeat_weights(_single(items.brand.codes[known])))
+        blocks = [functions, self.category_weight * levels, self.brand_weight * brand]
+        matrix = sp.hstack(blocks, format="csr")
+        matrix.eliminate_zeros()
+        return matrix
+
+
+def _levels(category: Categorical) -> TokenLists:
+    """Every prefix of each item's category path, as words."""
+    prefixes = TokenLists.of([path_prefixes(name) for name in category.names])
+    placed = category.codes >= 0
+    lists = prefixes.lists.take(category.codes[placed])
+    lengths = np.zeros(len(placed), np.int64)
+    lengths[placed] = lists.lengths
+    return TokenLists(Ragged(offsets_of(lengths), lists.values), prefixes.words)
+
+
+def _single(codes: npt.NDArray[np.int32]) -> Ragged:
+    """One word an item, none where the code is -1."""
+    given = codes >= 0
+    return Ragged(offsets_of(given.astype(np.int64)), codes[given])

@@ -1,0 +1,80 @@
+"""Products as weighted words: label position, repeated words, rarity."""
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from dataset.ragged import Ragged
+
+
+def label_weights(lists: Ragged, position_decay: float) -> sp.csr_matrix:
+    """Ingredients weighted by their place on the label.
+
+    Labels list ingredients by concentration, which falls roughly as a power of the place.
+
+    Parameters
+    ----------
+    lists : Ragged
+        Words of each product in label order; of a repeated word the first place counts.
+    position_decay : float
+        Weight of place p (from 1) is p ** -position_decay; 0 ignores the order.
+
+    Returns
+    -------
+    csr_matrix of float64, shape (len(lists), number of distinct words)
+        Columns follow the ascending word codes that occur, so words of other products leave no trace.
+    """
+    place = np.arange(len(lists.values)) - np.repeat(lists.offsets[:-1], lists.lengths) + 1
+    rows = lists.rows.astype(np.int64)
+    _, first = np.unique(rows * _span(lists) + lists.values, return_index=True)
+    return _matrix(rows[first], lists.values[first], place[first] ** -float(position_decay), len(lists))
+
+
+def repeat_weights(lists: Ragged) -> sp.csr_matrix:
+    """Words weighted by how often a product repeats them, sublinearly: 1 + log(count).
+
+    Returns
+    -------
+    csr_matrix of float64, shape (len(lists), number of distinct words)
+        Columns follow the ascending word codes that occur.
+    """
+    span = _span(lists)
+    keys, counts = np.unique(lists.rows.astype(np.int64) * span + lists.values, return_counts=True)
+    return _matrix(keys // span, keys % span, 1 + np.log(counts), len(lists))
+
+
+def by_rarity(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    """Multiply each column by its inverse document frequency, log((1 + n) / (1 + d)) + 1.
+
+    References
+    ----------
+    scikit-learn, `TfidfTransformer`, `smooth_idf=True`.
+    """
+    holders = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    idf = np.log((1 + matrix.shape[0]) / (1 + holders)) + 1
+    weights = matrix.data * idf[matrix.indices]
+    return sp.csr_matrix((weights, matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def unit_length(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    """Scale each row to length 1; rows without a word stay empty."""
+    n_words = np.diff(matrix.indptr)
+    rows = np.repeat(np.arange(len(n_words)), n_words)
+    lengths = np.sqrt(np.bincount(rows, weights=matrix.data**2, minlength=len(n_words)))
+    return sp.csr_matrix((matrix.data / lengths[rows], matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def _span(lists: Ragged) -> int:
+    return int(lists.values.max()) + 1 if len(lists.values) else 1
+
+
+def _matrix(
+    rows: npt.NDArray[np.integer],
+    words: npt.NDArray[np.integer],
+    weights: npt.NDArray[np.floating],
+    n_rows: int,
+) -> sp.csr_matrix:
+    """Entries in (row, word) order as a matrix over the words that occur."""
+    distinct, columns = np.unique(words, return_inverse=True)
+    starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n_rows))])
+    return sp.csr_matrix((weights.astype(np.float64), columns, starts), shape=(n_rows, len(distinct)))

@@ -1,0 +1,71 @@
+"""Stages remembered by content: what was computed from equal inputs is read instead."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+from dataset import persistence
+from dataset.errors import ArtefactError
+from dataset.persistence import Saved
+from pipeline.artefacts import MANIFEST, read_manifest, verify, write_folder
+
+Value = TypeVar("Value")
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A folder of saved values, named by the fingerprint of all that they were made from.
+
+    Values are dataclasses of arrays (see `dataset.persistence`), verified by checksum when read. Several
+    processes may share the folder: entries appear whole, and equal names mean equal content.
+
+    Parameters
+    ----------
+    folder : Path or None
+        None remembers nothing.
+    """
+
+    folder: Path | None
+
+    def remember(self, kind: str, key: str, compute: Callable[[], Value]) -> Value:
+        """The value made before under `key`, or else `compute()`, which is kept.
+
+        Parameters
+        ----------
+        kind : str
+            Folder of the entry, for the eye.
+        key : str
+            Fingerprint of everything that the value depends on.
+        compute : callable
+        """
+        if self.folder is None:
+            return compute()
+        entry = self.folder / kind / key[:32]
+        if (entry / MANIFEST).exists():
+            try:
+                verify(entry, read_manifest(entry)["files"])
+                return cast(Value, persistence.load(entry / "value"))
+            except ArtefactError as error:
+                _LOG.warning("A cached stage is damaged and is computed again. %s", error)
+        value = compute()
+        write_folder(entry, lambda folder: _save(value, folder / "value"))
+        return value
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """A value that may be None, so that "there is nothing" is remembered too."""
+
+    value: Any
+
+
+def _save(value: object, folder: Path) -> None:
+    if isinstance(value, Saved):
+        value.save(folder)
+    elif is_dataclass(value):
+        persistence.save(value, folder)
+    else:
+        raise TypeError(f"Only dataclasses can be remembered. Got {type(value).__name__}.")

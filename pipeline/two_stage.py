@@ -1,0 +1,141 @@
+"""The recommender: retrieval narrows the catalogue, ranking orders what is left."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dataset.candidates import Candidates
+from dataset.ordering import top_k_of_segments
+from dataset.persistence import Saved
+from dataset.ranked import Ranked
+from dataset.snapshot import Requests, Snapshot
+from dataset.splits.split import Split
+from features.feature_set import FeatureSet
+from pipeline.cache import Cache
+from pipeline.engine import Engine, Threads
+from pipeline.fingerprint import fingerprint, fingerprint_of_code
+from pipeline.progress import Stopwatch
+from pipeline.stage_one import StageOne, StageOneFitter
+from ranking.labels import grades
+from ranking.negatives import NegativeSampling
+from ranking.ranker import FittedRanker, Ranker
+from ranking.table import RankingTable
+from retrieval.fusion import Retrieval
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoStage:
+    """The specification of the whole recommender.
+
+    Parameters
+    ----------
+    retrieval : Retrieval
+    features : FeatureSet
+    ranking : Ranker
+    engine : Engine
+        How blocks of users are spread. Changes only speed and memory.
+    cache : Cache
+        Where stages are remembered. Changes only speed.
+    block_size : int
+        Users worked on together: memory grows with it. Scores may change in their last bits.
+    stopwatch : Stopwatch
+    """
+
+    retrieval: Retrieval
+    features: FeatureSet
+    ranking: Ranker
+    engine: Engine = field(default_factory=Threads)
+    cache: Cache = Cache(None)
+    block_size: int = 2048
+    stopwatch: Stopwatch = field(default_factory=Stopwatch, compare=False)
+
+    def fit(self, split: Split) -> "FittedTwoStage":
+        """Fit stage one for every snapshot and the ranker on the past ones."""
+        snapshots = split.snapshots
+        fitter = StageOneFitter(self.retrieval, self.features, self.engine, self.cache, self.stopwatch)
+        stages = dict(zip((s.name for s in snapshots), fitter.fit(snapshots), strict=True))
+
+        def tables() -> tuple[Sequence[RankingTable], RankingTable]:
+            with self.stopwatch.stage("training_tables"):
+                past = [self._table(fitter, stages[s.name], s, self._negatives) for s in split.training]
+                return past, self._table(fitter, stages[split.validation.name], split.validation, self._negatives)
+
+        with self.stopwatch.stage("training"):
+            ranker = self.ranking.fit(tables, self.engine.workers)
+        return FittedTwoStage(stage_one=stages[split.test.name], ranker=ranker)
+
+    @property
+    def _negatives(self) -> NegativeSampling:
+        sampling = getattr(self.ranking, "negatives", None)
+        return sampling if isinstance(sampling, NegativeSampling) else NegativeSampling(share=1.0)
+
+    def _table(
+        self, fitter: StageOneFitter, stage_one: StageOne, snapshot: Snapshot, negatives: NegativeSampling
+    ) -> RankingTable:
+        """What the ranker learns from one snapshot, its blocks one after the other."""
+        key = fingerprint(fitter.key(snapshot), fingerprint_of_code("ranking"), self.features, negatives)
+
+        def part(rows: npt.NDArray[np.int64]) -> RankingTable:
+            block = snapshot.for_queries(rows)
+            name = fingerprint(key, block.queries, block.truth)
+            return self.cache.remember(
+                "tables", name, lambda: self._table_part(fitter, stage_one, block, negatives)
+            )
+
+        blocks = self.blocks(len(snapshot.queries))
+        parts = self.engine.map(part, blocks)
+        return RankingTable.concatenate(list(self.stopwatch.track(parts, len(blocks), snapshot.name)))
+
+    def _table_part(
+        self, fitter: StageOneFitter, stage_one: StageOne, block: Snapshot, negatives: NegativeSampling
+    ) -> RankingTable:
+        requests = block.requests()
+        candidates = self.candidates(fitter.key(block), stage_one, requests)
+        grade = grades(candidates, block.truth)
+        # A query without a positive has no pair to learn from, so its features are not computed.
+        positives = np.bincount(candidates.query[grade > 0], minlength=len(requests))
+        rows = np.flatnonzero(positives)
+        learnt = block.for_queries(rows)
+        kept = candidates.take(np.flatnonzero(positives[candidates.query] > 0)).of_queries(rows)
+        grade = grades(kept, learnt.truth)
+        matrix = stage_one.matrix(learnt.requests(), kept)
+        sample = negatives.sample(learnt.queries.user[kept.query], kept.item, grade)
+        offsets = np.searchsorted(sample, kept.offsets).astype(np.int64)
+        return RankingTable(offsets, matrix.take(sample), grade[sample])
+
+    def candidates(self, key: str, stage_one: StageOne, requests: Requests) -> Candidates:
+        """Candidates of a block, remembered under the fingerprint of its queries."""
+        name = fingerprint(key, requests.queries)
+        with self.stopwatch.inside("retrieval"):
+            return self.cache.remember("candidates", name, lambda: stage_one.candidates(requests))
+
+    def blocks(self, n: int) -> list[npt.NDArray[np.int64]]:
+        """Rows of each block of n queries; their number belongs to the data, not to the engine."""
+        return [np.arange(start, min(start + self.block_size, n)) for start in range(0, n, self.block_size)]
+
+
+@dataclass(frozen=True)
+class FittedTwoStage(Saved):
+    """A recommender ready to answer, for the moment that its stage one was fitted for.
+
+    Parameters
+    ----------
+    stage_one : StageOne
+    ranker : FittedRanker
+    """
+
+    stage_one: StageOne
+    ranker: Any
+
+    def rank(self, requests: Requests, k: int) -> Ranked:
+        """The k best items of each query of a block."""
+        return self.order(requests, self.stage_one.candidates(requests), k)
+
+    def order(self, requests: Requests, candidates: Candidates, k: int) -> Ranked:
+        """The k best of given candidates."""
+        ranker: FittedRanker = self.ranker
+        matrix = self.stage_one.matrix(requests, candidates) if ranker.features else None
+        return top_k_of_segments(candidates.offsets, candidates.item, ranker.score(candidates, matrix), k)

@@ -1,0 +1,87 @@
+"""Products whose ingredients and functions are like those a user chose."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dataset.parameters import check_int, check_mapping, check_number
+from dataset.snapshot import Snapshot
+from dataset.vectors import Vectors
+from retrieval.index import IndexSettings, VectorIndex
+from retrieval.nearest import Nearest, unit_length
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """Nearest neighbours over several embeddings side by side, each weighted.
+
+    A varied history is not averaged away: the newest items search on their own.
+
+    Parameters
+    ----------
+    quota : int
+        Candidates that the source may nominate a query. Changes results.
+    vectors : mapping of str to float
+        Weight of each embedding, by name; embeddings that the data cannot give are left out.
+    newest : int
+        How many of the newest events search on their own.
+    step_decay : float
+        Weight per step back in the averaged search; within 0 and 1.
+    index : IndexSettings or None
+        How the vectors are searched; None takes what `Retrieval` says.
+    """
+
+    quota: int = 60
+    vectors: Mapping[str, float]
+    newest: int = 5
+    step_decay: float = 0.8
+    index: IndexSettings | None = None
+
+    def __post_init__(self) -> None:
+        check_int(self, "quota", low=1)
+        check_int(self, "newest", low=0)
+        check_number(self, "step_decay", low=0, high=1)
+        check_mapping(self, "vectors")
+
+    def fit(self, snapshot: Snapshot, vectors: Mapping[str, Vectors]) -> Nearest:
+        """Index the items that any of the embeddings could place."""
+        n_items = len(snapshot.items)
+        given = {name: weight for name, weight in self.vectors.items() if name in vectors}
+        items, matrix = side_by_side(given, vectors, n_items)
+        row_of_item = np.full(n_items, -1, np.int32)
+        row_of_item[items] = np.arange(len(items))
+        return Nearest(
+            index=VectorIndex.build(items, matrix, self.index or IndexSettings()),
+            row_of_item=row_of_item,
+            newest=self.newest,
+            normalise=True,
+            step_decay=self.step_decay,
+            half_life_days=0.0,
+        )
+
+
+def side_by_side(
+    weights: Mapping[str, float], vectors: Mapping[str, Vectors], n_items: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """Embeddings as one, unit length.
+
+    Returns
+    -------
+    items : int32 array of shape (n,)
+        Items with at least one embedding, ascending.
+    matrix : float32 array of shape (n, sum of dimensions)
+        One column of zeros where there is no embedding at all.
+    """
+    if not weights:
+        return np.zeros(0, np.int32), np.zeros((0, 1), np.float32)
+    items = np.unique(np.concatenate([vectors[name].item for name in weights]))
+    blocks = []
+    for name, weight in weights.items():
+        block = np.zeros((len(items), vectors[name].dimensions), np.float32)
+        block[np.searchsorted(items, vectors[name].item)] = unit_length(vectors[name].matrix) * np.float32(
+            weight
+        )
+        blocks.append(block)
+    return items, np.ascontiguousarray(unit_length(np.concatenate(blocks, axis=1)))

@@ -1,0 +1,92 @@
+"""All sources together: each nominates its quota, all score everything that was nominated."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dataset.candidates import Candidates
+from dataset.errors import ConfigurationError
+from dataset.parameters import check_int, check_mapping
+from dataset.persistence import Saved
+from dataset.snapshot import Requests
+from retrieval.collaborative import Collaborative
+from retrieval.content import Content
+from retrieval.index import IndexSettings
+from retrieval.kernels import fuse
+from retrieval.source import FittedSource, Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retrieval:
+    """The specification of stage one.
+
+    Parameters
+    ----------
+    sources : mapping of str to Source
+        By name; each has its own `quota`.
+    budget : int
+        Candidates kept a query, at most. An item stays for the best rank that any source gave it, so
+        each source has its say in turn. Changes results; time and memory grow with it.
+    index : str
+        Kind of index (see `IndexSettings`) for the sources that search vectors and leave it open.
+    """
+
+    sources: Mapping[str, Source]
+    budget: int = 250
+    index: str = "auto"
+
+    def __post_init__(self) -> None:
+        check_mapping(self, "sources")
+        check_int(self, "budget", low=1, high=10_000)
+        if not self.sources:
+            raise ConfigurationError(
+                "Retrieval needs at least one source. Got none; leave one in retrieval.sources."
+            )
+
+    @property
+    def quotas(self) -> tuple[int, ...]:
+        """Quota of each source, in order."""
+        return tuple(int(getattr(source, "quota")) for source in self.sources.values())  # noqa: B009
+
+
+@dataclass(frozen=True)
+class FittedRetrieval(Saved):
+    """Fitted sources with their quotas, ready to nominate.
+
+    Parameters
+    ----------
+    sources : mapping of str to FittedSource
+    quotas : tuple of int
+    budget : int
+    """
+
+    sources: Mapping[str, Any]
+    quotas: tuple[int, ...]
+    budget: int
+
+    def retrieve(self, requests: Requests) -> Candidates:
+        """Candidates of a block of queries, with the score and rank of every source."""
+        n_items = len(requests.eligibility.available)
+        fitted: list[FittedSource] = list(self.sources.values())
+        lists = [source.retrieve(requests, quota) for source, quota in zip(fitted, self.quotas, strict=True)]
+        columns = np.concatenate([found.items for found in lists], axis=1)
+        source_of = np.repeat(np.arange(len(lists)), self.quotas)
+        rank_of = np.concatenate([np.arange(1, quota + 1) for quota in self.quotas]).astype(np.int16)
+        budget = min(self.budget, columns.shape[1])
+        offsets = np.zeros(len(requests) + 1, np.int64)
+        items = np.empty(len(requests) * budget, np.int32)
+        ranks = np.empty((len(items), len(lists)), np.int16)
+        n = fuse(columns, source_of, rank_of, len(lists), n_items, budget, offsets, items, ranks)
+        items, ranks = items[:n].copy(), ranks[:n].copy()
+        scores = np.empty((n, len(lists)), np.float32)
+        for at, source in enumerate(fitted):
+            scores[:, at] = source.score(requests, offsets, items)
+        return Candidates(offsets, items, tuple(self.sources), scores, ranks)
+
+
+def _with_index(source: Source, settings: IndexSettings) -> Source:
+    if isinstance(source, Content | Collaborative) and source.index is None:
+        return replace(source, index=settings)
+    return source

@@ -1,0 +1,109 @@
+"""Sources that search vectors: several searches a query, the best answer to any of them counts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dataset.persistence import Saved
+from dataset.ragged import offsets_of
+from dataset.ranked import Ranked
+from dataset.snapshot import Requests
+from retrieval.index import VectorIndex
+from retrieval.kernels import merge_searches, score_searches
+from retrieval.sparse_rows import empty_lists, event_weights
+
+
+@dataclass(frozen=True)
+class Nearest(Saved):
+    """Items whose vectors lie nearest to a user's: to the newest items bought, and to their average.
+
+    Parameters
+    ----------
+    index : VectorIndex
+    row_of_item : int32 array of shape (n_items,)
+        Row of each item in the index's matrix; -1 without a vector.
+    newest : int
+        How many of the newest events search on their own, beside the weighted sum of all.
+    normalise : bool
+        Whether searches are brought to unit length (cosine) or not (inner product).
+    step_decay, half_life_days : float
+        Weights of the events in the sum.
+    """
+
+    index: VectorIndex
+    row_of_item: npt.NDArray[np.int32]
+    newest: int
+    normalise: bool
+    step_decay: float
+    half_life_days: float
+
+    def retrieve(self, requests: Requests, k: int) -> Ranked:
+        """The k best eligible items of each query, over all its searches."""
+        offsets, searches = self._searches(requests)
+        eligibility = requests.eligibility
+        query = np.repeat(np.arange(len(requests)), np.diff(offsets))
+        # Widened by what a user owns, k eligible items are found whatever the owned ones are.
+        wide = k + int(eligibility.owned.lengths.max(initial=0))
+        items = np.full((len(searches), wide), -1, np.int32)
+        scores = np.full((len(searches), wide), -np.inf, np.float32)
+        profiles, profile = np.unique(eligibility.user_bits, axis=0, return_inverse=True)
+        for number, bits in enumerate(profiles):
+            rows = np.flatnonzero(profile.reshape(-1)[query] == number)
+            allowed = eligibility.available & ~(eligibility.item_bits & bits).any(axis=1)
+            found, score = self.index.search(searches[rows], wide, allowed)
+            items[rows, : found.shape[1]], scores[rows, : found.shape[1]] = found, score
+        out = empty_lists(len(requests), k)
+        merge_searches(
+            offsets, items, scores, len(self.row_of_item),
+            eligibility.available, eligibility.item_bits, eligibility.user_bits,
+            eligibility.owned.offsets, eligibility.owned.values, out.items, out.scores,
+        )  # fmt: skip
+        return out
+
+    def score(
+        self, requests: Requests, offsets: npt.NDArray[np.int64], item: npt.NDArray[np.int32]
+    ) -> npt.NDArray[np.float32]:
+        """Largest inner product of each candidate with its query's searches."""
+        search_offsets, searches = self._searches(requests)
+        out = np.empty(len(item), np.float32)
+        score_searches(search_offsets, searches, self.index.matrix, self.row_of_item, offsets, item, out)
+        return out
+
+    def _searches(self, requests: Requests) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Vectors to search for: the newest events' own, then the weighted sum; offsets (m + 1,), (s, d)."""
+        history = requests.history
+        row = self.row_of_item[history.item]
+        placed = row >= 0
+        query = history.query[placed]
+        vectors = self.index.matrix[row[placed]]
+        n = np.bincount(query, minlength=len(requests))
+        from_end = offsets_of(n)[1:][query] - np.arange(len(query)) - 1
+        weights = event_weights(requests, self.step_decay, self.half_life_days)[placed]
+        total = _sum_by_query(query, vectors * weights[:, None], len(requests))
+        newest = np.flatnonzero(from_end < self.newest)
+        owner = np.concatenate([query[newest], np.flatnonzero(n)])
+        searches = np.concatenate([vectors[newest], total[n > 0]])
+        order = np.argsort(owner, kind="stable")
+        offsets = offsets_of(np.bincount(owner, minlength=len(requests)))
+        searches = searches[order]
+        if self.normalise:
+            searches = unit_length(searches)
+        return offsets, np.ascontiguousarray(searches, np.float32)
+
+
+def unit_length(matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Rows divided by their length; rows of zeros stay."""
+    length = np.linalg.norm(matrix, axis=1, keepdims=True)
+    return np.divide(matrix, length, out=np.zeros_like(matrix), where=length > 0)
+
+
+def _sum_by_query(
+    query: npt.NDArray[np.int32], rows: npt.NDArray[np.float32], m: int
+) -> npt.NDArray[np.float32]:
+    """Sum of the rows of each query, float32 of shape (m, d); `query` ascends."""
+    total = np.zeros((m, rows.shape[1]), np.float32)
+    if len(query):
+        first = np.flatnonzero(np.diff(query, prepend=-1))
+        total[query[first]] = np.add.reduceat(rows, first, axis=0)
+    return total

@@ -1,0 +1,100 @@
+"""Sources that add up sparse rows: a row for each item, or for each cluster, of a history."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from dataset.persistence import Saved
+from dataset.ranked import Ranked
+from dataset.snapshot import Histories, Requests
+from retrieval.kernels import retrieve_through_rows, score_through_rows
+
+
+@dataclass(frozen=True)
+class SparseRows(Saved):
+    """Score of an item = sum over the history of weight x step_decay^step x entry of the event's row.
+
+    Parameters
+    ----------
+    neighbours : CSR matrix, float32, of shape (r, n_items)
+        Few entries a row.
+    row_of_item : int32 array of shape (n_items,)
+        The row that an event on each item points to; -1 for none.
+    step_decay : float
+        Weight of an event per step back in the history, within 0 and 1.
+    half_life_days : float
+        Age at which an event counts half, beside `step_decay`; 0 switches it off.
+    """
+
+    neighbours: sp.csr_matrix
+    row_of_item: npt.NDArray[np.int32]
+    step_decay: float
+    half_life_days: float
+
+    def retrieve(self, requests: Requests, k: int) -> Ranked:
+        """The k items with the largest positive sums."""
+        out = empty_lists(len(requests), k)
+        eligibility = requests.eligibility
+        retrieve_through_rows(
+            *self._arguments(requests),
+            eligibility.available, eligibility.item_bits, eligibility.user_bits,
+            eligibility.owned.offsets, eligibility.owned.values, out.items, out.scores,
+        )  # fmt: skip
+        return out
+
+    def score(
+        self, requests: Requests, offsets: npt.NDArray[np.int64], item: npt.NDArray[np.int32]
+    ) -> npt.NDArray[np.float32]:
+        """The sums of given candidates: 0 where no row reaches, NaN for a query without history."""
+        out = np.empty(len(item), np.float32)
+        score_through_rows(*self._arguments(requests), offsets, item, out)
+        return out
+
+    def _arguments(self, requests: Requests) -> tuple[object, ...]:
+        history, matrix = requests.history, self.neighbours
+        weights = event_weights(requests, self.step_decay, self.half_life_days)
+        rows = self.row_of_item[history.item]
+        return (
+            history.offsets,
+            rows,
+            weights,
+            matrix.data,
+            matrix.indices,
+            matrix.indptr,
+            len(self.row_of_item),
+        )
+
+
+def event_weights(requests: Requests, step_decay: float, half_life_days: float) -> npt.NDArray[np.float32]:
+    """Weight of each event of a block's histories, float32: kind x step_decay^step x .5^(age / half-life)."""
+    history: Histories = requests.history
+    weights = history.weight * np.float32(step_decay) ** history.step
+    if half_life_days > 0:
+        age = (requests.queries.time[history.query] - history.time) / (86_400 * half_life_days)
+        weights = weights * np.exp2(-age)
+    return weights.astype(np.float32)
+
+
+def keep_largest(matrix: sp.csr_matrix, k: int) -> sp.csr_matrix:
+    """Only the k largest entries of each row, ties by ascending column; columns ascending."""
+    matrix = matrix.tocsr()
+    matrix.sort_indices()
+    lengths = np.diff(matrix.indptr)
+    if lengths.max(initial=0) <= k:
+        return matrix
+    rows = np.repeat(np.arange(matrix.shape[0]), lengths)
+    order = np.lexsort((matrix.indices, -matrix.data, rows))
+    position = np.arange(matrix.nnz) - matrix.indptr[rows]
+    keep = np.sort(order[position < k])
+    kept = sp.csr_matrix(
+        (matrix.data[keep], (rows[keep], matrix.indices[keep])), shape=matrix.shape, dtype=np.float32
+    )
+    kept.sort_indices()
+    return kept
+
+
+def empty_lists(m: int, k: int) -> Ranked:
+    """Lists of m queries with nothing in them yet."""
+    return Ranked(np.full((m, k), -1, np.int32), np.full((m, k), -np.inf, np.float32))

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataset.eligibility import Eligibility, ingredient_bits
+from dataset.ragged import Ragged, TokenLists
+
+ROWS = 25
+
+
+def shop(make_dataset, seed, words=0):
+    """A dataset, with `words` more ingredients that somebody avoids, and its eligibility."""
+    rng = np.random.default_rng(seed)
+    dataset = make_dataset(seed)
+    items, users = dataset.items, dataset.users
+    if words:
+        names = np.array([f"inci {at}" for at in range(words)])
+        object.__setattr__(items, "ingredients", TokenLists.of([rng.choice(names, 9) for _ in range(len(items))]))
+        object.__setattr__(users, "avoids", TokenLists.of([rng.choice(names, 3) for _ in range(len(users))]))
+    user = rng.integers(0, len(users), ROWS)
+    item_bits, user_bits = ingredient_bits(items, users)
+    owned = Ragged.from_pairs(rng.integers(0, ROWS, 80), rng.integers(0, len(items), 80), ROWS)
+    return items, users, user, Eligibility(rng.random(len(items)) < 0.8, item_bits, user_bits[user], owned)
+
+
+def allowed(items, users, user, eligibility):
+    """What may be shown, by the definition: bool of shape (ROWS, n_items)."""
+    return np.array(
+        [
+            [
+                bool(eligibility.available[item])
+                and not set(items.ingredients.words_of(item)) & set(users.avoids.words_of(user[row]))
+                and item not in eligibility.owned[row]
+                for item in range(len(items))
+            ]
+            for row in range(ROWS)
+        ]
+    )
+
+
+@pytest.mark.parametrize("words", [0, 200])
+@given(seed=st.integers(0, 2**32 - 1))
+def test_three_ways_to_ask_agree_with_the_definition(make_dataset, words, seed):
+    items, users, user, eligibility = shop(make_dataset, seed, words)
+    expected = allowed(items, users, user, eligibility)
+    np.testing.assert_array_equal([eligibility.mask(row) for row in range(ROWS)], expected)
+    rows, columns = np.indices(expected.shape)
+    np.testing.assert_array_equal(eligibility.allows(rows.ravel(), columns.ravel()), expected.ravel())
+    np.testing.assert_array_equal(eligibility.n_eligible, expected.sum(axis=1))
+    some = np.array([3, 3, 0])
+    np.testing.assert_array_equal(eligibility.take(some).n_eligible, expected.sum(axis=1)[some])
+
+
+def test_more_than_64_avoided_ingredients_need_a_second_word(make_dataset):
+    items, users, _, _ = shop(make_dataset, 1, words=200)
+    item_bits, user_bits = ingredient_bits(items, users)
+    n_avoided = len({word for row in range(len(users)) for word in users.avoids.words_of(row)})
+    assert item_bits.shape[1] == user_bits.shape[1] == -(-n_avoided // 64) > 1
+
+
+def test_an_avoided_word_that_no_item_holds_excludes_nothing(make_dataset):
+    dataset = make_dataset(0)
+    users = dataset.users
+    object.__setattr__(users, "avoids", TokenLists.of([["unheard of"]] * len(users)))
+    item_bits, user_bits = ingredient_bits(dataset.items, users)
+    assert not item_bits.any()
+    assert user_bits.all()
+
+
+def test_no_queries():
+    nobody = Eligibility(np.ones(4, bool), np.zeros((4, 1), np.uint64), np.zeros((0, 1), np.uint64), Ragged.empty(0))
+    assert nobody.n_eligible.tolist() == []
+    assert nobody.allows(np.zeros(0, np.int64), np.zeros(0, np.int64)).tolist() == []
+
+
+def test_nothing_owned_and_nothing_avoided():
+    free = Eligibility(np.array([True, False]), np.zeros((2, 1), np.uint64), np.zeros((1, 1), np.uint64), Ragged.empty(1))
+    assert free.allows(np.array([0, 0]), np.array([0, 1])).tolist() == [True, False]
+    assert free.n_eligible.tolist() == [1]

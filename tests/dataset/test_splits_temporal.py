@@ -1,0 +1,266 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataset.errors import ConfigurationError, DataContractError
+from dataset.interactions import KINDS, SECONDS_PER_DAY, Interactions
+from dataset.items import UNKNOWN_TIME
+from dataset.ragged import Categorical
+from dataset.splits.temporal import Temporal
+
+TARGETS = ("purchase", "rating")
+# Day 60 of 100 of the random shop, which begins on 2020-09-14.
+SPLIT = Temporal(cutoff="2020-11-13", n_training=2, horizon_days=10)
+CUTOFF = 1_605_225_600
+
+
+def by_loop(events, n_users, cutoff, end):
+    """{user: truth items} of one snapshot, by the definition."""
+    truth = {}
+    for user in range(n_users):
+        own = np.flatnonzero(events.user == user)
+        target = [row for row in own if KINDS[events.kind[row]] in TARGETS]
+        owned = {int(events.item[row]) for row in target if events.time[row] < cutoff}
+        later = {int(events.item[row]) for row in target if cutoff <= events.time[row] < end}
+        if later - owned:
+            truth[user] = sorted(later - owned)
+    return truth
+
+
+def truth_of(snapshot):
+    users = snapshot.queries.user.tolist()
+    return {user: snapshot.truth.items[row].tolist() for row, user in enumerate(users)}
+
+
+@given(seed=st.integers(0, 1000))
+def test_snapshots_equal_the_definition(make_dataset, seed):
+    dataset = make_dataset(seed)
+    events, items = dataset.interactions, dataset.items
+    result = SPLIT.split(dataset)
+    assert result.warnings == ()
+    assert [s.name for s in result.snapshots] == ["test", "validation", "training_1", "training_2"]
+    end = np.iinfo(np.int64).max
+    for back, snapshot in enumerate(result.snapshots):
+        cutoff = CUTOFF - back * 10 * SECONDS_PER_DAY
+        assert snapshot.cutoff == cutoff
+        assert (snapshot.queries.time == cutoff).all()
+        past = events.time < cutoff
+        np.testing.assert_array_equal(snapshot.history.item, events.item[past])
+        np.testing.assert_array_equal(snapshot.history.time, events.time[past])
+        assert truth_of(snapshot) == by_loop(events, len(dataset.users), cutoff, end)
+        seen = {int(item) for item in events.item[past]}
+        known = [
+            item in seen or (items.launched[item] != UNKNOWN_TIME and items.launched[item] <= cutoff)
+            for item in range(len(items))
+        ]
+        assert snapshot.catalogue.tolist() == known
+        assert snapshot.known_items.tolist() == np.flatnonzero(known).tolist()
+        end = cutoff
+
+
+def poisoned(dataset, cutoff, seed):
+    """The same shop with everything at or after the cut-off rewritten, and other products launched then."""
+    rng = np.random.default_rng(seed)
+    past = dataset.interactions.take(dataset.interactions.time < cutoff)
+    n = 300
+    skin = dataset.interactions.stated["skin_type"]
+    events = Interactions(
+        user=np.append(past.user, rng.integers(0, len(dataset.users), n)).astype(np.int32),
+        item=np.append(past.item, rng.integers(0, len(dataset.items), n)).astype(np.int32),
+        kind=np.append(past.kind, rng.integers(0, len(KINDS), n)).astype(np.int8),
+        value=np.append(past.value, rng.uniform(1, 5, n)).astype(np.float32),
+        time=np.append(past.time, cutoff + rng.integers(0, 40 * SECONDS_PER_DAY, n)),
+        stated={"skin_type": Categorical(
+            np.append(past.stated["skin_type"].codes, rng.integers(-1, 3, n)).astype(np.int32), skin.names
+        )},
+    ).sorted()  # fmt: skip
+    later = (dataset.items.launched > cutoff) & (dataset.items.launched != UNKNOWN_TIME)
+    launched = np.where(later, cutoff + rng.integers(1, 10**7, len(later)), dataset.items.launched)
+    return replace(dataset, interactions=events, items=replace(dataset.items, launched=launched))
+
+
+def assert_same_inputs(one, other):
+    """All that models may see is equal, but for who is asked for, which the truth decides."""
+    assert one.cutoff == other.cutoff
+    for column in ("user", "item", "kind", "value", "time"):
+        np.testing.assert_array_equal(getattr(one.history, column), getattr(other.history, column))
+    np.testing.assert_array_equal(one.catalogue, other.catalogue)
+    np.testing.assert_array_equal(one.known_items, other.known_items)
+    for name, labels in one.users.categorical.items():
+        np.testing.assert_array_equal(labels.codes, other.users.categorical[name].codes)
+    np.testing.assert_array_equal(one.owned.values, other.owned.values)
+    _, rows, other_rows = np.intersect1d(one.queries.user, other.queries.user, return_indices=True)
+    assert len(rows)
+    mine, theirs = one.requests(rows), other.requests(other_rows)
+    np.testing.assert_array_equal(mine.queries.time, theirs.queries.time)
+    for column in ("offsets", "item", "kind", "time", "weight", "step"):
+        np.testing.assert_array_equal(getattr(mine.history, column), getattr(theirs.history, column))
+    np.testing.assert_array_equal(mine.eligibility.n_eligible, theirs.eligibility.n_eligible)
+
+
+@given(seed=st.integers(0, 1000))
+def test_rewriting_the_future_changes_nothing_that_models_see(make_dataset, seed):
+    dataset = make_dataset(seed)
+    before = SPLIT.split(dataset)
+    after = SPLIT.split(poisoned(dataset, CUTOFF, seed))
+    assert_same_inputs(before.test, after.test)
+    for one, other in zip(before.snapshots[1:], after.snapshots[1:], strict=True):
+        assert_same_inputs(one, other)
+        # Their truth ends before the test's cut-off, so it, too, is untouched.
+        assert truth_of(one) == truth_of(other)
+
+
+def test_cold_users_are_asked_for_too(make_dataset):
+    test = SPLIT.split(make_dataset(0, n_users=300)).test
+    assert 0 < test.is_warm.sum() < len(test.queries)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8, 0.95])
+def test_a_share_is_that_of_the_events(make_dataset, share):
+    dataset = make_dataset(0, n_events=2000, n_days=300)
+    test = Temporal(cutoff=share, n_training=1).split(dataset).test
+    assert len(test.history) / len(dataset.interactions) == pytest.approx(share, abs=0.01)
+    assert len(test.history) <= share * len(dataset.interactions)
+
+
+def test_the_horizon_is_as_long_as_the_test_by_default(make_dataset):
+    dataset = make_dataset(0, n_days=100)
+    result = Temporal(cutoff="2020-12-14", n_training=2).split(dataset)
+    last = int(dataset.interactions.time.max())
+    assert result.test.cutoff - result.validation.cutoff == last - result.test.cutoff
+    assert result.warnings == ()
+
+
+def test_a_horizon_is_at_least_a_day(make_dataset):
+    dataset = make_dataset(0, n_days=100, n_events=3000)
+    result = Temporal(cutoff="2020-12-22", n_training=1).split(dataset)
+    assert result.test.cutoff == dataset.interactions.time.max()
+    assert result.test.cutoff - result.validation.cutoff == SECONDS_PER_DAY
+
+
+def test_a_horizon_that_leaves_no_history_is_shortened(make_dataset):
+    dataset = make_dataset(0, n_days=100)
+    result = Temporal(cutoff="2020-11-13", n_training=3, horizon_days=30).split(dataset)
+    horizon = result.test.cutoff - result.validation.cutoff
+    assert horizon == 10 * SECONDS_PER_DAY  # 70 % of 60 days in four windows, in whole days
+    assert "from 30 to 10 days, because 4 of them must leave 30%" in result.warnings[0]
+
+
+def test_training_snapshots_without_history_are_left_out_with_a_warning(make_dataset):
+    dataset = make_dataset(0)
+    events = dataset.interactions
+    early = dataset.interactions.time.min() + 45 * SECONDS_PER_DAY
+    rows = np.flatnonzero((events.time >= early) | (np.arange(len(events)) == int(events.time.argmin())))
+    views = events.take(rows)
+    none_early = replace(views, kind=np.where(views.time < early, KINDS.index("view"), views.kind).astype(np.int8))
+    result = SPLIT.split(replace(dataset, interactions=none_early))
+    assert [snapshot.name for snapshot in result.training] == ["training_1"] or result.warnings == ()
+    late = replace(SPLIT, n_training=3).split(replace(dataset, interactions=none_early))
+    assert "The training_3 snapshot has no user with a truth item and is left out." in late.warnings
+
+
+# --- keep_one ------------------------------------------------------------------------------------
+
+
+@given(seed=st.integers(0, 1000))
+def test_keep_one_moves_the_first_moment_of_later_users(make_dataset, seed):
+    dataset = make_dataset(seed, n_users=150)
+    events = dataset.interactions
+    strict, kept = SPLIT.split(dataset), replace(SPLIT, keep_one=True).split(dataset)
+    first = {user: int(events.time[events.user == user].min()) for user in np.unique(events.user).tolist()}
+    new = {user for user, time in first.items() if time >= CUTOFF}
+    assert new
+    moved = [u in new and t == first[u] for u, t in zip(events.user.tolist(), events.time.tolist(), strict=True)]
+    np.testing.assert_array_equal(
+        kept.test.history.time, events.time[(events.time < CUTOFF) | np.array(moved)]
+    )
+    assert set(first) == set(kept.test.history.user.tolist())  # everybody has one
+    assert kept.test.is_warm.all()
+    asked_at = dict(zip(kept.test.queries.user.tolist(), kept.test.queries.time.tolist(), strict=True))
+    assert all(time == (first[user] + 1 if user in new else CUTOFF) for user, time in asked_at.items())
+    for user, items in truth_of(strict.test).items():
+        if user not in new:
+            assert truth_of(kept.test)[user] == items
+    assert f"keep_one moved the first events of {len(new)} users" in kept.warnings[0]
+    assert kept.test.history.time.max() < kept.test.cutoff
+    for one, other in zip(strict.snapshots[1:], kept.snapshots[1:], strict=True):
+        assert_same_inputs(one, other)
+        assert truth_of(one) == truth_of(other)
+
+
+def test_keep_one_says_nothing_where_nobody_is_new(make_dataset):
+    dataset = make_dataset(0, n_users=6)
+    assert replace(SPLIT, keep_one=True).split(dataset).warnings == ()
+
+
+# --- what goes wrong -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "cutoff", ["yesterday", "2022-13-01", "", "01.07.2022", "2022-02-30", 0, 1, 0.0, 1.0, 1.5, -0.1, True, None,
+               float("nan"), 20220701, ["2022-07-01"]]
+)  # fmt: skip
+def test_a_malformed_cutoff_is_a_setting(cutoff):
+    with pytest.raises(ConfigurationError, match="must be a date such as \"2022-07-01\", or a share") as caught:
+        Temporal(cutoff=cutoff)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("horizon_days", 0), ("horizon_days", "30"), ("horizon_days", float("inf")), ("keep_one", 1)],
+)
+def test_malformed_settings(field, value):
+    with pytest.raises(ConfigurationError, match=f"The '{field}' parameter of Temporal must be"):
+        Temporal(**{field: value})
+
+
+@pytest.mark.parametrize("cutoff", ["2019-01-01", "2020-09-14", "2030-01-01", "1500-01-01", "9999-12-31"])
+def test_a_cutoff_outside_the_data_is_refused(make_dataset, cutoff):
+    message = f"after the first event and not after the last, 2020-09-14 to 2020-12-22. Got {cutoff}"
+    with pytest.raises(DataContractError, match=message):
+        Temporal(cutoff=cutoff).split(make_dataset(0, n_events=2000))
+
+
+def test_all_events_in_one_moment_are_refused(make_dataset):
+    with pytest.raises(DataContractError, match="The cut-off must lie after the first event"):
+        Temporal().split(make_dataset(0, n_days=1))
+
+
+def test_too_many_windows_are_refused(make_dataset):
+    with pytest.raises(DataContractError, match="must hold 10000001 windows"):
+        Temporal(n_training=10_000_000).split(make_dataset(0))
+
+
+@pytest.mark.parametrize(
+    "cutoff", ["2020-11-13T00:00:00Z", "2020-11-13T00:00:00", "2020-11-13T13:45:00+13:45", "20201113"]
+)
+def test_moments_are_utc_wherever_the_machine_stands(make_dataset, monkeypatch, cutoff):
+    import time
+
+    monkeypatch.setenv("TZ", "Pacific/Chatham")
+    time.tzset()
+    try:
+        assert replace(SPLIT, cutoff=cutoff).split(make_dataset(0)).test.cutoff == CUTOFF
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.data
+def test_sephora_has_its_published_figures(sephora):
+    from dataset.encoding import encode
+    from dataset.sources.kaggle_sephora import KaggleSephora
+
+    dataset = encode(KaggleSephora(path=str(sephora)).read(), "sephora")
+    result = Temporal(cutoff="2022-07-01").split(dataset)
+    assert len(result.test.history) == 189_595
+    assert len(result.test.queries) == 12_717
+    assert result.test.is_warm.sum() == 5_213
+    assert len(result.test.truth.grade) == 26_833
+    never_seen = len(np.unique(dataset.interactions.item)) - result.test.catalogue.sum()
+    assert never_seen == 321
+    assert result.warnings == ()

@@ -1,0 +1,26 @@
+"""The commands that the README shows, as argument lists."""
+
+import re
+import shlex
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def shown() -> list[str]:
+    """Every line of the README's shell blocks, continuations joined, comments left out."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [" ".join(line.split()) for line in lines if line.strip()]
+
+
+def glowrank(needs_data: bool) -> list[str]:
+    """The `glowrank` commands that need files of the user, or those that need nothing."""
+    commands = [line for line in shown() if line.startswith("glowrank ")]
+    return [line for line in commands if ("dataset.path=" in line) == needs_data]
+
+
+def arguments(line: str, data: str = "") -> list[str]:
+    """What stands behind `glowrank`, as the shell would hand it over."""
+    return shlex.split(line.replace("$DATA", data), comments=True)[1:]

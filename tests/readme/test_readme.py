@@ -1,0 +1,68 @@
+"""Every command of the README works: on a tiny shop or, where it needs files, as far as it composes."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.readme.commands import ROOT, arguments, glowrank, shown
+
+TINY = [
+    "dataset.n_users=150",
+    "dataset.n_items=120",
+]
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`glowrank` as installed, in a folder of its own."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "110"}
+    command = [sys.executable, "-m", "scripts.main", *words]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def test_make_targets_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    asked = {line.split()[1] for line in shown() if line.startswith("make ")}
+    mentioned = set(re.findall(r"`make ([a-z]+)`", (ROOT / "README.md").read_text()))
+    assert asked
+    assert asked | mentioned <= targets
+
+
+def test_every_shown_line_is_tested():
+    known = ("make ", "glowrank ", "DATA=")
+    assert not [line for line in shown() if not line.startswith(known)]
+
+
+@pytest.mark.parametrize("line", glowrank(needs_data=True))
+def test_commands_on_own_files_compose(line, tmp_path):
+    done = run(tmp_path, *arguments(line, data=str(tmp_path)), "--cfg", "job")
+    assert done.returncode == 0, done.stderr
+    assert "_target_: dataset.sources." in done.stdout
+
+
+@pytest.mark.slow
+def test_commands_on_the_shop_run(tmp_path):
+    """In the order of the page, in one folder, so that `recommend` finds the run before it."""
+    for line in glowrank(needs_data=False):
+        words = arguments(line)
+        tiny = TINY if words[0] == "experiment" else []
+        done = run(tmp_path, *words, *tiny)
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        assert done.stdout.strip(), line
+    assert (tmp_path / "var/runs/first/report.html").stat().st_size > 10_000
+    assert (tmp_path / "var/lists/first/_SUCCESS").exists()
+
+
+def test_the_python_face_is_shown_and_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = re.search(r"^## From Python\n(.*?)^## ", text, flags=re.MULTILINE | re.DOTALL)
+    assert section
+    block = re.search(r"^```python\n(.*?)^```", section[1], flags=re.MULTILINE | re.DOTALL)
+    assert block, "the README must show the Python face"
+    exec(compile(block[1], "README.md", "exec"), {})
