@@ -45,12 +45,12 @@ class Quarantine:
 
     def report(self) -> dict[str, Any]:
         """Plain counts, also of the reasons of each table, for JSON."""
-        reasons = self.rows.groupby(["table", "reason"], sort=True).size()
+        by_table = {name: self.rows.loc[self.rows["table"] == name, "reason"] for name in NAMES}
         return {
             "tables": {name: dict(counts) for name, counts in self.counts.items()},
             "reasons": {
-                name: {str(why): int(n) for (table, why), n in reasons.items() if table == name}
-                for name in NAMES
+                name: {str(why): int(n) for why, n in reasons.value_counts().sort_index().items()}
+                for name, reasons in by_table.items()
             },
             "merged": dict(self.merged),
         }
@@ -139,9 +139,7 @@ def _taken(
 def _reasons(name: str, frame: pd.DataFrame, stated: Sequence[str]) -> "pd.Series[str]":
     """Why each row is bad, missing where it is good."""
     found = violations(name, frame, stated if name == "interactions" else ())
-    reasons = pd.Series(np.nan, index=frame.index, dtype="str")
-    reasons.iloc[found["row"].to_numpy()] = found["reason"].to_numpy()
-    return reasons
+    return found.set_index("row")["reason"].reindex(frame.index)
 
 
 def _follow(frames: Mapping[str, pd.DataFrame], reasons: Mapping[str, "pd.Series[str]"]) -> None:
@@ -184,9 +182,7 @@ def _distinct(events: pd.DataFrame, stated: Sequence[str]) -> pd.DataFrame:
     return events.loc[(~alike) | events.index.isin(last)]
 
 
-def _nothing_left(
-    frames: Mapping[str, pd.DataFrame], reasons: Mapping[str, "pd.Series[str]"]
-) -> str:
+def _nothing_left(frames: Mapping[str, pd.DataFrame], reasons: Mapping[str, "pd.Series[str]"]) -> str:
     total, lost = len(frames["interactions"]), reasons["interactions"].dropna()
     why = f", the most for: {lost.mode().iloc[0]}" if len(lost) else ""
     return f"At least one event of a known item must be left. Got {total} events and kept none{why}."

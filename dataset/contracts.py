@@ -115,7 +115,7 @@ def _attribute(name: str, values: "pd.Series[Any]") -> pa.Column:
         return _words(name, required=False)
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         return pa.Column(None, pa.Check(lambda v: ~np.isinf(v), error=f"{name} is infinite"), nullable=True)
-    if pd.api.types.is_bool_dtype(values):
+    if pd.api.types.is_bool_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
         return pa.Column(None, nullable=True)
     return _text()
 

@@ -38,6 +38,11 @@ def load_cosing(path: str | Path) -> Mapping[str, tuple[str, ...]]:
     return {name: tuple(sorted(words)) for name, words in functions.items()}
 
 
+def function_words(ingredients: Iterable[str], cosing: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """A word "function:…" for each function of each ingredient; the count is the weight."""
+    return [f"function:{word}" for name in ingredients for word in cosing.get(name, ())]
+
+
 def coverage(lists: Iterable[Iterable[str]], cosing: Mapping[str, tuple[str, ...]]) -> float:
     """Share of all mentions of ingredients, 0 to 1, that the inventory knows; NaN without a mention."""
     mentions = pd.Series(list(chain.from_iterable(lists)), dtype="str")

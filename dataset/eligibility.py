@@ -44,6 +44,14 @@ class Eligibility:
         allowed[self.owned[row]] = False
         return allowed
 
+    def masks(self) -> npt.NDArray[np.bool_]:
+        """Whether each item may be shown to each query, bool of shape (m, n_items): for small blocks."""
+        profiles, profile = np.unique(self.user_bits, axis=0, return_inverse=True)
+        free = [self.available & ~(self.item_bits & bits).any(axis=1) for bits in profiles]
+        allowed: npt.NDArray[np.bool_] = np.array(free, bool).reshape(-1, len(self.available))[profile.reshape(-1)]
+        allowed[self.owned.rows, self.owned.values] = False
+        return allowed
+
     def allows(self, row: npt.NDArray[np.integer], item: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
         """Whether each pair of a query row and an item is eligible, bool of the common shape."""
         allowed = self.available[item] & ~(self.item_bits[item] & self.user_bits[row]).any(axis=-1)

@@ -84,10 +84,12 @@ def _coded(ids: "pd.Series[str]", table: str, seed: int) -> tuple[Vocabulary, np
 
 
 def _users(users: pd.DataFrame, rows: npt.NDArray[np.int64]) -> Users:
-    """Numbers become `numeric`, other attributes `categorical`."""
+    """Numbers become `numeric`, labels `categorical`; dates are not coded, as they grow with the calendar."""
     numeric, categorical = {}, {}
     for name in users.columns.drop(["user", "concerns", "avoids"], errors="ignore"):
         column = users[name].iloc[rows]
+        if pd.api.types.is_datetime64_any_dtype(column):
+            continue
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
             numeric[str(name)] = column.to_numpy(np.float32, na_value=np.nan)
         else:
@@ -149,7 +151,8 @@ def _codes(ids: "pd.Series[str]", vocabulary: Vocabulary, column: str) -> npt.ND
 
 
 def _labels(column: "pd.Series[str]") -> Categorical:
-    codes, names = pd.factorize(column.astype("str").replace("", np.nan), sort=True)
+    labels = column.astype("str")
+    codes, names = pd.factorize(labels.mask(labels == ""), sort=True)
     return Categorical(codes.astype(np.int32), tuple(str(name) for name in names))
 
 

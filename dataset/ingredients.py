@@ -23,7 +23,8 @@ _SYNONYMS: Final[Mapping[str, str]] = {
     alias: name
     for name, aliases in {
         "water": "aqua|eau|agua|acqua|wasser|purified water|deionized water|distilled water"
-        "|demineralized water|declustered water|aqua water|water aqua|water aqua eau|aqua water eau|water eau|aqua eau|eau aqua|aqua purificata"
+        "|demineralized water|declustered water|aqua water|water aqua|water aqua eau|aqua water eau"
+        "|water eau|aqua eau|eau aqua|aqua purificata"
         "|purified aqua|de-ionized water|spring water|aqua purified",
         "fragrance": "parfum|perfume|aroma|flavor|flavour|fragrance parfum|parfum fragrance|fragrances"
         "|natural fragrance|parfum aroma",
@@ -118,6 +119,7 @@ _GLUED: Final = re.compile(r"\b(poly|bis|tris) (?=\()")
 _COLOUR_INDEX: Final = re.compile(r"^c[il]\.?\s*(?:no\.?)?\s*(?=\d{5})")
 _NAMED_COLOUR: Final = re.compile(r"(?<=\w) c[il] ?\d{5}$")
 _DENATURED: Final = re.compile(r"^(?:alcohol denat\.? ?)?sd alcohol[\w -]*$")
+_SIMPLE: Final = re.compile(r"[a-z0-9 /'-]*")
 _SPACES: Final = re.compile(r"\s+")
 _SAME: Final = str.maketrans("[]{}\\", "()()/", "\u00ad\u200b\ufeff")
 
@@ -172,6 +174,8 @@ def _joined_lines(lines: Iterable[str]) -> str:
 
 def _once(text: str) -> list[str]:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    if _SIMPLE.fullmatch(folded) and not _MAY_CONTAIN.search(folded):
+        return list(_names(folded))  # most names of an inventory, an order of magnitude faster
     folded = re.sub(r"(?<=[:.])\s*\n\s*|\n(?=[^\n,]*:\s*(?:\n|$))", "; ", folded)
     folded = _SEPARATORS.sub(",", _MAY_CONTAIN.sub(",", folded))
     folded = folded.translate(_SAME)

@@ -142,7 +142,7 @@ def offsets_of(lengths: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
 
 
 def distinct(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The distinct keys, ascending; twenty times faster on millions than the hashing `np.unique` of NumPy 2.4."""
+    """The distinct keys, ascending; on millions, twenty times faster than the hash of `np.unique`."""
     keys = np.sort(keys)
     first = np.ones(len(keys), bool)
     first[1:] = keys[1:] != keys[:-1]

@@ -179,10 +179,6 @@ class Snapshot:
             eligibility=Eligibility(self.available, item_bits, user_bits[user], self.owned.take(user)),
         )
 
-    def for_queries(self, rows: npt.NDArray[np.integer]) -> "Snapshot":
-        """The same moment with only some of the queries."""
-        return replace(self, queries=self.queries.take(rows), truth=self.truth.take(rows))
-
 
 def steps_from_end(events: Interactions, offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
     """Number of the user's events in strictly later moments than each event, int32 of shape (n,)."""

@@ -96,8 +96,8 @@ def read_report(folder: Path) -> Mapping[str, Any]:
 def _write_frame(frame: pd.DataFrame, path: Path) -> None:
     lists = pa.list_(pa.string())
     arrays = {
-        str(name): pa.array(frame[name].tolist(), lists) if name in LISTS else pa.array(frame[name], from_pandas=True)
-        for name in frame.columns
+        str(name): pa.array(cells.tolist(), lists) if name in LISTS else pa.array(cells, from_pandas=True)
+        for name, cells in frame.items()
     }
     temporary = path.with_name(path.name + ".part")
     pq.write_table(pa.table(arrays), temporary, compression="zstd")
@@ -112,18 +112,16 @@ def _read_frame(path: Path) -> pd.DataFrame:
     except (pa.ArrowInvalid, OSError) as error:
         raise ArtefactError(f"{path} must be a Parquet file. Reading it failed: {error}.") from error
     lists = [name for name in table.column_names if name in LISTS]
-    frame = table.drop_columns(lists).to_pandas()
+    frame: pd.DataFrame = table.drop_columns(lists).to_pandas()
     for name in lists:
         frame[name] = pd.Series(table.column(name).to_pylist(), index=frame.index, dtype=object)
-    return frame[table.column_names]
+    return frame.reindex(columns=table.column_names)
 
 
 def _checksums(folder: Path) -> dict[str, str]:
     """sha256 of every table and of the oracle's files, by path within the folder."""
     paths = [*folder.glob("*.parquet"), *(folder / _ORACLE).rglob("*")]
-    return {
-        path.relative_to(folder).as_posix(): _sha256(path) for path in sorted(paths) if path.is_file()
-    }
+    return {path.relative_to(folder).as_posix(): _sha256(path) for path in sorted(paths) if path.is_file()}
 
 
 def _sha256(path: Path) -> str:

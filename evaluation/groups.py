@@ -140,8 +140,7 @@ def evaluate_groups(
     """
     return {
         name: {
-            run: by_group(column, group, n_resamples=n_resamples, seed=seed)
-            for run, column in values.items()
+            run: by_group(column, group, n_resamples=n_resamples, seed=seed) for run, column in values.items()
         }
         for name, group in groups.items()
     }

@@ -98,10 +98,12 @@ def bootstrap(values: npt.NDArray[np.float64], *, n_resamples: int, seed: int) -
         raise DataContractError(f"Values must be a matrix, a row a query. Got {values.ndim} dimensions.")
     m, n_columns = values.shape
     valid = ~np.isnan(values)
-    patterns, pattern_of = np.unique(valid, axis=1, return_inverse=True)
+    pattern_of, first_of_pattern = _patterns(valid)
     # A pattern's 0/1 column, summed with the same weights, is the denominator of its columns.
-    weighed = np.concatenate([np.where(valid, values, 0.0), patterns.astype(np.float64)], axis=1)
-    denominator = n_columns + pattern_of.reshape(-1)
+    weighed = np.concatenate(
+        [np.where(valid, values, 0.0), valid[:, first_of_pattern].astype(np.float64)], axis=1
+    )
+    denominator = n_columns + pattern_of
     sums = np.zeros((1 + n_resamples, weighed.shape[1]))
     _weighted_sums(np.ones((m, 1), np.int32), weighed, sums[:1])
     for first, counts in _resample_counts(m, n_resamples, seed):
@@ -128,6 +130,14 @@ def paired_difference(
         )
     difference = np.asarray(values - others, np.float64).reshape(-1, 1)
     return bootstrap(difference, n_resamples=n_resamples, seed=seed).intervals()[0]
+
+
+def _patterns(valid: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Which distinct column each column equals, and a column of each kind; most runs share one."""
+    kinds: dict[bytes, int] = {}
+    packed = np.packbits(valid.T, axis=1)
+    pattern_of = np.array([kinds.setdefault(column.tobytes(), len(kinds)) for column in packed], np.int64)
+    return pattern_of, np.unique(pattern_of, return_index=True)[1].astype(np.int64)
 
 
 def _resample_counts(m: int, n_resamples: int, seed: int) -> Iterator[tuple[int, npt.NDArray[np.int32]]]:

@@ -78,7 +78,7 @@ class FittedAffinity(Saved):
             words = self.words[name]
             word_overlap(
                 history.offsets, event, weight, candidates.offsets, row,
-                words.indptr, words.indices, words.data, words.shape[1], out[:, first_word + at],
+                (words.indptr, words.indices, words.data), words.shape[1], out[:, first_word + at],
             )  # fmt: skip
         return out
 
@@ -133,7 +133,7 @@ class Affinity:
 
     step_decay: float = 0.9
     top_depth: int = 2
-    position_decay: float = 0.5
+    position_decay: float = 0.2
 
     def __post_init__(self) -> None:
         check_number(self, "step_decay", low=1e-3, high=1)

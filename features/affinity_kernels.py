@@ -51,16 +51,7 @@ def label_shares(  # type: ignore[no-untyped-def]
 
 @numba.njit(nogil=True, cache=True)
 def word_overlap(  # type: ignore[no-untyped-def]
-    history_offsets,
-    history_row,
-    weight,
-    candidate_offsets,
-    candidate_row,
-    indptr,
-    indices,
-    data,
-    n_words,
-    out,
+    history_offsets, history_row, weight, candidate_offsets, candidate_row, words, n_words, out
 ):
     """Weighted mean over the history of the dot product of sparse word vectors.
 
@@ -69,11 +60,12 @@ def word_overlap(  # type: ignore[no-untyped-def]
     history_row, candidate_row : int32 arrays of shapes (h,), (n,)
         Rows of the sparse matrix; -1 where unknown.
     weight : float32 array of shape (h,)
-    indptr, indices, data : int32, int32, float32 arrays
-        The matrix, rows of unit length.
+    words : tuple of int32, int32 and float32 arrays
+        `indptr`, `indices` and `data` of that matrix, rows of unit length.
     out : float32 array of shape (n,)
         NaN where the candidate or the whole history has no word.
     """
+    indptr, indices, data = words
     profile = np.zeros(n_words, np.float32)
     for query in range(len(history_offsets) - 1):
         start, stop = candidate_offsets[query], candidate_offsets[query + 1]

@@ -51,10 +51,10 @@ class FittedRepeat(Saved):
         column[[KINDS.index(kind) for kind in self.kinds]] = np.arange(len(self.kinds))
         purchase = np.isin(np.arange(len(KINDS)), [KINDS.index(kind) for kind in self.purchase_kinds])
         out = np.empty((len(candidates), len(self.names)), np.float32)
+        days_ago = (requests.queries.time[history.query] - history.time) / SECONDS_PER_DAY
         _fill(
             history.offsets, history.item, column[history.kind], purchase[history.kind], history.weight,
-            history.time, requests.queries.time, candidates.offsets, candidates.item,
-            len(requests.eligibility.available), len(self.kinds), out,
+            days_ago, candidates.offsets, candidates.item, len(requests.eligibility.available), out,
         )  # fmt: skip
         bought = np.flatnonzero(~np.isnan(out[:, -1]))
         interval = np.append(self.interval_days, np.float32(np.nan))  # row -1 is the last
@@ -131,26 +131,16 @@ def _medians(
 
 @numba.njit(nogil=True, cache=True)
 def _fill(  # type: ignore[no-untyped-def]
-    history_offsets,
-    history_item,
-    column,
-    is_purchase,
-    weight,
-    time,
-    now,
-    candidate_offsets,
-    candidate_item,
-    n_items,
-    n_kinds,
-    out,
+    history_offsets, history_item, column, bought, weight, days_ago, offsets, candidate_item, n_items, out
 ):
     """Fill `out` of shape (n, n_kinds + 3): counts, days since any event, share, days since a purchase."""
+    n_kinds = out.shape[1] - 3
     longest = 0
-    for query in range(len(now)):
+    for query in range(len(offsets) - 1):
         longest = max(longest, history_offsets[query + 1] - history_offsets[query])
     slot_of = np.full(n_items, -1, np.int32)
     own = np.empty((longest, n_kinds + 3), np.float32)
-    for query in range(len(now)):
+    for query in range(len(offsets) - 1):
         size, total = 0, np.float32(0)
         for event in range(history_offsets[query], history_offsets[query + 1]):
             item = history_item[event]
@@ -160,15 +150,14 @@ def _fill(  # type: ignore[no-untyped-def]
                 own[size, n_kinds] = own[size, n_kinds + 2] = np.nan
                 size += 1
             slot = slot_of[item]
-            days = (now[query] - time[event]) / 86_400.0
             if column[event] >= 0:
                 own[slot, column[event]] += 1
-            own[slot, n_kinds] = days  # events are oldest first: the newest stays
+            own[slot, n_kinds] = days_ago[event]  # events are oldest first: the newest stays
             own[slot, n_kinds + 1] += weight[event]
             total += weight[event]
-            if is_purchase[event]:
-                own[slot, n_kinds + 2] = days
-        for at in range(candidate_offsets[query], candidate_offsets[query + 1]):
+            if bought[event]:
+                own[slot, n_kinds + 2] = days_ago[event]
+        for at in range(offsets[query], offsets[query + 1]):
             slot = slot_of[candidate_item[at]]
             if slot < 0:
                 out[at] = 0

@@ -55,7 +55,8 @@ class FittedRetrievalScores(Saved):
             )
         columns = np.array([candidates.sources.index(source) for source in self.sources], np.int64)
         out = np.empty((len(candidates), len(self.names)), np.float32)
-        _fill(candidates.offsets, candidates.scores, candidates.ranks, columns, self.fusion_constant, out)
+        scores, ranks = np.ascontiguousarray(candidates.scores), np.ascontiguousarray(candidates.ranks)
+        _fill(candidates.offsets, scores, ranks, columns, self.fusion_constant, out)
         return out
 
 
@@ -98,14 +99,15 @@ def _fill(offsets, scores, ranks, columns, constant, out):  # type: ignore[no-un
     longest = 0
     for query in range(len(offsets) - 1):
         longest = max(longest, offsets[query + 1] - offsets[query])
-    ordered, middle = np.empty(longest, np.float32), np.empty(longest, np.float32)
+    keys = np.empty(longest, np.int64)
+    bits = scores.view(np.int32)
     for query in range(len(offsets) - 1):
         start, stop = offsets[query], offsets[query + 1]
         out[start:stop, 4 * n_sources :] = 0
         for source in range(n_sources):
             column = columns[source]
             block = out[start:stop, 4 * source : 4 * source + 4]
-            _fill_source(scores[start:stop, column], ordered, middle, block)
+            _fill_source(scores[start:stop, column], bits[start:stop, column], keys, block)
             for at in range(start, stop):
                 rank = ranks[at, column]
                 out[at, 4 * source + 1] = 1.0 / rank if rank > 0 else 0.0
@@ -115,27 +117,30 @@ def _fill(offsets, scores, ranks, columns, constant, out):  # type: ignore[no-un
 
 
 @numba.njit(nogil=True, cache=True)
-def _fill_source(scores, ordered, middle, out):  # type: ignore[no-untyped-def]
+def _fill_source(scores, bits, keys, out):  # type: ignore[no-untyped-def]
     """Score, relative score and percentile of one source within one query; columns 0, 2 and 3 of `out`."""
     size = 0
     magnitude = np.float32(0)
     for at in range(len(scores)):
         if np.isfinite(scores[at]):
-            ordered[size] = scores[at]
+            # The bits of a float, those of negative ones turned, sort as the float does; with the place
+            # below them one sort of integers does for an argsort.
+            ordinal = bits[at] if bits[at] >= 0 else bits[at] ^ 0x7FFFFFFF
+            keys[size] = np.int64(ordinal) * 4294967296 + at
             magnitude = max(magnitude, abs(scores[at]))
             size += 1
-    ordered = ordered[:size]
-    ordered.sort()
+    keys = keys[:size]
+    keys.sort()
+    out[:, 0] = out[:, 2] = out[:, 3] = np.nan
     start = 0
-    for stop in range(1, size + 1):
-        if stop == size or ordered[stop] != ordered[start]:
-            middle[start] = (start + stop) / (2.0 * size)  # searching finds the first of a run of equals
-            start = stop
-    for at in range(len(scores)):
-        score = scores[at]
-        if not np.isfinite(score):
-            out[at, 0] = out[at, 2] = out[at, 3] = np.nan
-            continue
-        out[at, 0] = score
-        out[at, 2] = score / magnitude if magnitude > 0 else 0.0
-        out[at, 3] = middle[np.searchsorted(ordered, score)]
+    while start < size:
+        score = scores[keys[start] & 0xFFFFFFFF]
+        stop = start + 1
+        while stop < size and scores[keys[stop] & 0xFFFFFFFF] == score:
+            stop += 1
+        for place in range(start, stop):
+            at = keys[place] & 0xFFFFFFFF
+            out[at, 0] = score
+            out[at, 2] = score / magnitude if magnitude > 0 else 0.0
+            out[at, 3] = (start + stop) / (2.0 * size)
+        start = stop

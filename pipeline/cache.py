@@ -28,7 +28,7 @@ class Cache:
         None remembers nothing.
     """
 
-    folder: Path | None
+    folder: Path | None = None
 
     def remember(self, kind: str, key: str, compute: Callable[[], Value]) -> Value:
         """The value made before under `key`, or else `compute()`, which is kept.

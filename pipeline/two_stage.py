@@ -10,6 +10,7 @@ import numpy.typing as npt
 from dataset.candidates import Candidates
 from dataset.ordering import top_k_of_segments
 from dataset.persistence import Saved
+from dataset.queries import Qrels
 from dataset.ranked import Ranked
 from dataset.snapshot import Requests, Snapshot
 from dataset.splits.split import Split
@@ -48,7 +49,7 @@ class TwoStage:
     features: FeatureSet
     ranking: Ranker
     engine: Engine = field(default_factory=Threads)
-    cache: Cache = Cache(None)
+    cache: Cache = field(default_factory=Cache)
     block_size: int = 2048
     stopwatch: Stopwatch = field(default_factory=Stopwatch, compare=False)
 
@@ -61,7 +62,9 @@ class TwoStage:
         def tables() -> tuple[Sequence[RankingTable], RankingTable]:
             with self.stopwatch.stage("training_tables"):
                 past = [self._table(fitter, stages[s.name], s, self._negatives) for s in split.training]
-                return past, self._table(fitter, stages[split.validation.name], split.validation, self._negatives)
+                return past, self._table(
+                    fitter, stages[split.validation.name], split.validation, self._negatives
+                )
 
         with self.stopwatch.stage("training"):
             ranker = self.ranking.fit(tables, self.engine.workers)
@@ -76,39 +79,36 @@ class TwoStage:
         self, fitter: StageOneFitter, stage_one: StageOne, snapshot: Snapshot, negatives: NegativeSampling
     ) -> RankingTable:
         """What the ranker learns from one snapshot, its blocks one after the other."""
-        key = fingerprint(fitter.key(snapshot), fingerprint_of_code("ranking"), self.features, negatives)
+        past = fitter.key(snapshot)
+        key = fingerprint(past, fingerprint_of_code("ranking"), self.features, negatives)
 
         def part(rows: npt.NDArray[np.int64]) -> RankingTable:
-            block = snapshot.for_queries(rows)
-            name = fingerprint(key, block.queries, block.truth)
-            return self.cache.remember(
-                "tables", name, lambda: self._table_part(fitter, stage_one, block, negatives)
-            )
+            truth = snapshot.truth.take(rows)
+            name = fingerprint(key, snapshot.queries.take(rows), truth)
+            return self.cache.remember("tables", name, lambda: compute(rows, truth))
+
+        def compute(rows: npt.NDArray[np.int64], truth: Qrels) -> RankingTable:
+            candidates = self.candidates(past, stage_one, snapshot.requests(rows))
+            # A query without a positive has no pair to learn from, so its features are not computed.
+            relevant = grades(candidates, truth) > 0
+            positives = np.bincount(candidates.query[relevant], minlength=len(rows))
+            learnt = np.flatnonzero(positives)
+            kept = candidates.take(np.flatnonzero(positives[candidates.query] > 0)).of_queries(learnt)
+            grade = grades(kept, truth.take(learnt))
+            requests = snapshot.requests(rows[learnt])
+            with self.stopwatch.inside("features"):
+                matrix = stage_one.matrix(requests, kept)
+            sample = negatives.sample(requests.queries.user[kept.query], kept.item, grade)
+            offsets = np.searchsorted(sample, kept.offsets).astype(np.int64)
+            return RankingTable(offsets, matrix.take(sample), grade[sample])
 
         blocks = self.blocks(len(snapshot.queries))
-        parts = self.engine.map(part, blocks)
-        return RankingTable.concatenate(list(self.stopwatch.track(parts, len(blocks), snapshot.name)))
+        parts = self.stopwatch.track(self.engine.map(part, blocks), len(blocks), snapshot.name)
+        return RankingTable.concatenate(list(parts))
 
-    def _table_part(
-        self, fitter: StageOneFitter, stage_one: StageOne, block: Snapshot, negatives: NegativeSampling
-    ) -> RankingTable:
-        requests = block.requests()
-        candidates = self.candidates(fitter.key(block), stage_one, requests)
-        grade = grades(candidates, block.truth)
-        # A query without a positive has no pair to learn from, so its features are not computed.
-        positives = np.bincount(candidates.query[grade > 0], minlength=len(requests))
-        rows = np.flatnonzero(positives)
-        learnt = block.for_queries(rows)
-        kept = candidates.take(np.flatnonzero(positives[candidates.query] > 0)).of_queries(rows)
-        grade = grades(kept, learnt.truth)
-        matrix = stage_one.matrix(learnt.requests(), kept)
-        sample = negatives.sample(learnt.queries.user[kept.query], kept.item, grade)
-        offsets = np.searchsorted(sample, kept.offsets).astype(np.int64)
-        return RankingTable(offsets, matrix.take(sample), grade[sample])
-
-    def candidates(self, key: str, stage_one: StageOne, requests: Requests) -> Candidates:
-        """Candidates of a block, remembered under the fingerprint of its queries."""
-        name = fingerprint(key, requests.queries)
+    def candidates(self, past: str, stage_one: StageOne, requests: Requests) -> Candidates:
+        """Candidates of a block, remembered under the fingerprints of the past and of the queries."""
+        name = fingerprint(past, requests.queries)
         with self.stopwatch.inside("retrieval"):
             return self.cache.remember("candidates", name, lambda: stage_one.candidates(requests))
 

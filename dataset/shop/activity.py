@@ -13,7 +13,8 @@ from dataset.shop.population import Population
 
 SPREAD: Final = 0.9  # sigma of the lognormal rates of purchase: the heavy tail
 NEW_ORDER: Final = 0.6  # probability that a purchase begins a new order: 1.7 products an order
-HOURS: Final = (1, 0.6, 0.3, 0.2, 0.2, 0.4, 1, 2, 3, 4, 4.5, 5, 5.5, 5, 4.5, 4.5, 5, 5.5, 6, 7, 8, 7.5, 5, 2.5)
+NIGHT: Final = (1, 0.6, 0.3, 0.2, 0.2, 0.4)
+HOURS: Final = (*NIGHT, 1, 2, 3, 4, 4.5, 5, 5.5, 5, 4.5, 4.5, 5, 5.5, 6, 7, 8, 7.5, 5, 2.5)  # from midnight
 
 
 @dataclass(frozen=True)

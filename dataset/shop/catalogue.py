@@ -87,7 +87,7 @@ def make_catalogue(n_items: int, n_days: int, rng: np.random.Generator) -> Catal
         brand_tier=brand_tier,
         strength=strength,
         made_for=_made_for(strength, rng),
-        popularity=(rng.permutation(n_items) + 8.0) ** -0.7,
+        popularity=np.asarray((rng.permutation(n_items) + 8.0) ** -0.7, np.float64),
         quality=rng.normal(0, 0.4, n_items).astype(np.float32),
         price=np.round(price, 2),
         in_stock=rng.random(n_items) >= 0.03,
@@ -99,17 +99,16 @@ def make_catalogue(n_items: int, n_days: int, rng: np.random.Generator) -> Catal
 def _strengths(category: npt.NDArray[np.int32], rng: np.random.Generator) -> npt.NDArray[np.float32]:
     """Concerns that products treat, mostly those of their category; at least one each."""
     likely = np.array([[name in kind.concerns.split(",") for name in CONCERNS] for kind in CATEGORIES])
-    chance = np.where(likely, 0.38, 0.03).astype(np.float32)[category]
+    chance = np.where(likely, 0.26, 0.015).astype(np.float32)[category]
     treats = rng.random(chance.shape, dtype=np.float32) < chance
     none = np.flatnonzero(~treats.any(axis=1))
     treats[none, draw_by_row(rng, likely[category[none]].astype(np.float64))] = True
-    strength = np.exp(0.6 * rng.standard_normal(treats.shape, dtype=np.float32))
-    strength[~treats] = 0
-    return strength
+    strength = np.exp(0.9 * rng.standard_normal(treats.shape, dtype=np.float32))
+    return np.where(treats, strength, np.float32(0))
 
 
 def _made_for(strength: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDArray[np.int32]:
     """Skin type that products are made for, following what they treat; -1 for 45 % of them."""
-    suited = np.array([[c in SUITED_CONCERNS.get(kind, ()) for kind in SKIN_TYPES] for c in CONCERNS], np.float64)
-    made_for = draw_by_row(rng, 0.15 + (strength > 0) @ suited)
+    suited = np.array([[c in SUITED_CONCERNS.get(kind, ()) for kind in SKIN_TYPES] for c in CONCERNS])
+    made_for = draw_by_row(rng, np.asarray(0.15 + (strength > 0) @ suited.astype(np.float64), np.float64))
     return np.where(rng.random(len(strength)) < 0.45, np.int32(-1), made_for)

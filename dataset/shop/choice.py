@@ -93,7 +93,7 @@ def people_of(mixtures: Mixtures) -> People:
 @numba.njit(nogil=True, cache=True)
 def _newest(purchases, at, last):  # type: ignore[no-untyped-def]
     """Whether purchase `at` is the newest of its item among those before `last`."""
-    for later in range(at + 1, last):
+    for later in range(at + 1, last):  # noqa: SIM110  (numba knows no all())
         if purchases.item[later] == purchases.item[at]:
             return False
     return True

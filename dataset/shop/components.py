@@ -14,8 +14,8 @@ from dataset.shop.catalogue import N_TIERS, Catalogue
 from dataset.shop.labels import avoidable_bits, contains
 from dataset.shop.words import CATEGORIES, CONCERNS, SKIN_TYPES, STYLES, TRENDS
 
-SPILL: Final = 0.2  # affinity of a product to a skin type that it was not made for
-MATCH: Final = 2.0  # to the one that it was made for
+SPILL: Final = 0.1  # affinity of a product to a skin type that it was not made for
+MATCH: Final = 2.5  # to the one that it was made for
 SECOND_STYLE: Final = 0.5
 NOVELTY: Final = 1.5  # a new product sells 1 + NOVELTY times as well at first
 NOVELTY_EPOCHS: Final = 2.0
@@ -73,10 +73,10 @@ class Components(Saved):
         """Number of items."""
         return len(self.popularity)
 
-    def epoch_of(self, time: npt.NDArray[np.int64]) -> npt.NDArray[np.int16]:
+    def epoch_of(self, time: npt.NDArray[np.integer]) -> npt.NDArray[np.int16]:
         """Epoch of each moment, int16; moments outside the shop's time count as the first or last."""
         epoch = (time - self.start) // (self.epoch_days * SECONDS_PER_DAY)
-        return np.clip(epoch, 0, len(self.heat) - 1).astype(np.int16)
+        return np.asarray(np.clip(epoch, 0, len(self.heat) - 1), np.int16)
 
     def sales(self, epoch: int) -> npt.NDArray[np.float64]:
         """Popularity of each item in an epoch, 0 before its launch, float64 of shape (n_items,)."""
@@ -110,7 +110,12 @@ class _Block(NamedTuple):
 
 
 def make_components(
-    catalogue: Catalogue, ingredients: Ragged, n_days: int, epoch_days: int, start: int, rng: np.random.Generator
+    catalogue: Catalogue,
+    ingredients: Ragged,
+    n_days: int,
+    epoch_days: int,
+    start: int,
+    rng: np.random.Generator,
 ) -> Components:
     """Derive the components from the products; about 14 entries an item.
 
@@ -124,14 +129,13 @@ def make_components(
         _need(catalogue),
         _taste(catalogue, rng),
         _one_each(catalogue.tier, rng, 0.2),
-        _one_each(catalogue.brand, rng, 0.4),
+        _one_each(catalogue.brand, rng, 0.6),
         _fashion(ingredients, rng),
-        _one_each(catalogue.category * N_TIERS + catalogue.tier, rng, 0.4),
+        _one_each(catalogue.category * N_TIERS + catalogue.tier, rng, 0.8),
         _one_each(np.zeros(len(catalogue), np.int32), rng, 0.0),
     ]
-    sizes = (
-        len(CONCERNS) * len(SKIN_TYPES), len(STYLES), N_TIERS, n_brands, len(TRENDS), len(CATEGORIES) * N_TIERS, 1
-    )  # fmt: skip
+    n_needs, n_routines = len(CONCERNS) * len(SKIN_TYPES), len(CATEGORIES) * N_TIERS
+    sizes = (n_needs, len(STYLES), N_TIERS, n_brands, len(TRENDS), n_routines, 1)
     firsts = np.cumsum([0, *sizes[:-1]]).tolist()
     _, taste, price, brand, fashion, routine, base = firsts
     component = np.concatenate([b.component + first for b, first in zip(blocks, firsts, strict=True)])
@@ -177,7 +181,7 @@ def _taste(catalogue: Catalogue, rng: np.random.Generator) -> _Block:
     return _Block(
         np.concatenate([catalogue.style, catalogue.second_style[second]]),
         np.concatenate([first, second]),
-        (factor * np.exp(0.9 * rng.standard_normal(len(factor)))).astype(np.float32),
+        (factor * np.exp(1.1 * rng.standard_normal(len(factor)))).astype(np.float32),
     )
 
 

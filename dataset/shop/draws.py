@@ -8,7 +8,7 @@ def draw_index(rng: np.random.Generator, weights: npt.ArrayLike, size: int) -> n
     """`size` independent draws of an index in proportion to `weights`, int32 of shape (size,)."""
     cumulative = np.cumsum(np.asarray(weights, np.float64))
     index = np.searchsorted(cumulative, rng.random(size) * cumulative[-1], side="right")
-    return np.minimum(index, len(cumulative) - 1).astype(np.int32)
+    return np.asarray(np.minimum(index, len(cumulative) - 1), np.int32)
 
 
 def draw_by_row(rng: np.random.Generator, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
@@ -21,7 +21,8 @@ def draw_by_row(rng: np.random.Generator, weights: npt.NDArray[np.float64]) -> n
     """
     cumulative = np.cumsum(weights, axis=1)
     threshold = rng.random((len(weights), 1)) * cumulative[:, -1:]
-    return np.minimum((cumulative <= threshold).sum(axis=1), weights.shape[1] - 1).astype(np.int32)
+    index = (cumulative <= threshold).sum(axis=1)
+    return np.asarray(np.minimum(index, weights.shape[1] - 1), np.int32)
 
 
 def draw_distinct(

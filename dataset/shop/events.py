@@ -1,6 +1,6 @@
 """What happens around purchases: looking, searching, saving before; liking and rating after."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -86,14 +86,17 @@ def make_events(
     saved, save_item = _some(SAVE, item, purchase_of_seen, seen, rng)
     liked = np.flatnonzero(rng.random(n) < LIKE * (0.5 + match / 2))
     rated = np.flatnonzero(rng.random(n) < RATING)
+    viewed = np.concatenate([purchase_of_seen, views_of_bought])
+    view_item = np.concatenate([seen, item[views_of_bought]])
+    score = 2.4 + match[rated] + catalogue.quality[item[rated]] + 0.8 * rng.standard_normal(len(rated))
+    stars = np.clip(np.round(score), 1, 5).astype(np.float32)
     blocks = [
-        _block("purchase", schedule, np.arange(n), item, np.zeros(n, np.int64), world, rng),
-        _block("view", schedule, purchase_of_seen, seen, -_before(len(seen), rng), world, rng),
-        _block("view", schedule, views_of_bought, item[views_of_bought], -_before(len(views_of_bought), rng), world, rng),
-        _block("search", schedule, searched, search_item, -_before(len(searched), rng), world, rng),
-        _block("save", schedule, saved, save_item, -_before(len(saved), rng), world, rng),
-        _block("like", schedule, liked, item[liked], _after(len(liked), 3, rng), world, rng),
-        _block("rating", schedule, rated, item[rated], _after(len(rated), 18, rng), world, rng, match[rated], catalogue),
+        _bought(schedule, item, rng),
+        _around("view", schedule, viewed, view_item, -_before(len(viewed), rng), world, rng),
+        _around("search", schedule, searched, search_item, -_before(len(searched), rng), world, rng),
+        _around("save", schedule, saved, save_item, -_before(len(saved), rng), world, rng),
+        _around("like", schedule, liked, item[liked], _after(len(liked), 3, rng), world, rng),
+        _around("rating", schedule, rated, item[rated], _after(len(rated), 18, rng), world, rng, stars),
     ]
     return _shuffled(blocks, rng)
 
@@ -112,11 +115,11 @@ def match_of(
     treats = (catalogue.strength[item[:, None], concerns] > 0) & (concerns >= 0)
     made_for = catalogue.made_for[item]
     wrong_type = (made_for >= 0) & (made_for != population.skin_type[user])
-    match = 0.8 * treats.any(axis=1) + 0.2 * (treats.sum(axis=1) > 1) - 0.5 * wrong_type
+    match = np.float32(0.8) * treats.any(axis=1) + 0.2 * (treats.sum(axis=1) > 1) - 0.5 * wrong_type
     match += 0.6 * (catalogue.style[item] == population.styles[user, 0])
     match += 0.3 * (catalogue.brand[item][:, None] == population.brands[user]).any(axis=1)
     match += 0.2 * (catalogue.tier[item] == population.tier[user])
-    return (match + 0.5).astype(np.float32)
+    return np.asarray(match + 0.5, np.float32)
 
 
 def _some(
@@ -144,7 +147,14 @@ def _after(n: int, mean_days: float, rng: np.random.Generator) -> npt.NDArray[np
     return 3_600 + rng.gamma(2.0, mean_days / 2 * SECONDS_PER_DAY, n).astype(np.int64)
 
 
-def _block(
+def _bought(schedule: Schedule, item: npt.NDArray[np.int32], rng: np.random.Generator) -> Events:
+    n = len(item)
+    kind = np.full(n, KINDS.index("purchase"), np.int8)
+    quantity = np.where(rng.random(n) < 0.08, np.float32(2), np.float32(1))
+    return Events(schedule.user, item, kind, np.full(n, np.nan, np.float32), quantity, schedule.time)
+
+
+def _around(
     kind: str,
     schedule: Schedule,
     purchase: npt.NDArray[np.int64],
@@ -152,27 +162,25 @@ def _block(
     shift: npt.NDArray[np.int64],
     world: _World,
     rng: np.random.Generator,
-    match: npt.NDArray[np.float32] | None = None,
-    catalogue: Catalogue | None = None,
+    value: npt.NDArray[np.float32] | None = None,
 ) -> Events:
-    """Events of one kind, `shift` seconds from their purchases; what falls after the end is lost."""
-    user = schedule.user[purchase]
-    time = schedule.time[purchase] + shift
-    time = np.maximum(np.maximum(time, world.launch[item]), world.first[user])
-    value = np.full(len(item), np.nan, np.float32)
-    if match is not None and catalogue is not None:
-        score = 2.4 + 1.0 * match + catalogue.quality[item] + 0.8 * rng.standard_normal(len(item))
-        value = np.clip(np.round(score), 1, 5).astype(np.float32)
-    quantity = np.ones(len(item), np.float32)
-    if kind == "purchase":
-        quantity += rng.random(len(item)) < 0.08
+    """Events of one kind, `shift` seconds from their purchases; what falls after the end is lost.
+
+    What would fall before the launch or before the user's first day falls between that and the purchase.
+    """
+    user, moment = schedule.user[purchase], schedule.time[purchase]
+    time = moment + shift
+    bound = np.maximum(world.launch[item], world.first[user])
+    between = bound + (rng.random(len(item)) * (moment - bound)).astype(np.int64)
+    time = np.where(time < bound, between, time)
     keep = time < world.end
     kinds = np.full(int(keep.sum()), KINDS.index(kind), np.int8)
-    return Events(user[keep], item[keep], kinds, value[keep], quantity[keep], time[keep])
+    values = np.full(len(kinds), np.nan, np.float32) if value is None else value[keep]
+    return Events(user[keep], item[keep], kinds, values, np.ones(len(kinds), np.float32), time[keep])
 
 
 def _shuffled(blocks: list[Events], rng: np.random.Generator) -> Events:
     """All blocks in one, rows in random order: an order of rows tells nothing."""
     order = rng.permutation(sum(len(block) for block in blocks))
-    columns = zip(*(vars(block).values() for block in blocks), strict=True)
-    return Events(*(np.concatenate(parts)[order] for parts in columns))
+    names = (f.name for f in fields(Events))
+    return Events(*(np.concatenate([getattr(block, name) for block in blocks])[order] for name in names))

@@ -44,9 +44,7 @@ def generate(plan: Plan) -> Tables:
     streams = np.random.default_rng([plan.seed, 0x5409]).spawn(9)
     catalogue = make_catalogue(plan.n_items, plan.n_days, streams[0])
     ingredients = make_ingredients(catalogue, streams[1])
-    components = make_components(
-        catalogue, ingredients, plan.n_days, plan.epoch_days, plan.start, streams[2]
-    )
+    components = make_components(catalogue, ingredients, plan.n_days, plan.epoch_days, plan.start, streams[2])
     population = make_population(plan.n_users, plan.n_days, plan.late_share, catalogue, streams[3])
     mixtures = make_mixtures(population, components, streams[4])
     per_user = plan.events_per_user / EVENTS_PER_PURCHASE
@@ -107,8 +105,8 @@ def interactions_table(
             "user": _take(user_ids, events.user),
             "item": _take(item_ids, events.item),
             "kind": _take(pd.Series(KINDS, dtype="str"), events.kind),
-            "value": events.value,
-            "quantity": events.quantity,
+            "value": events.value.astype(np.float64),
+            "quantity": events.quantity.astype(np.float64),
             "timestamp": pd.to_datetime(events.time, unit="s", utc=True).as_unit("us"),
         }
     )

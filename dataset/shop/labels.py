@@ -1,6 +1,7 @@
 """What product labels say: ingredients in order, claims, names, and the items table."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -52,7 +53,8 @@ def make_ingredients(catalogue: Catalogue, rng: np.random.Generator) -> Ragged:
         row, word = np.nonzero(_within_limits(margin))
         place = level[word] + 0.35 * rng.standard_normal(len(word), dtype=np.float32)
         order = np.lexsort((place, row))
-        lists.append(Ragged(offsets_of(np.bincount(row, minlength=len(chance))), word[order].astype(np.int32)))
+        offsets = offsets_of(np.bincount(row, minlength=len(chance)))
+        lists.append(Ragged(offsets, word[order].astype(np.int32)))
     lengths = np.concatenate([part.lengths for part in lists])
     return Ragged(offsets_of(lengths), np.concatenate([part.values for part in lists]))
 
@@ -73,8 +75,8 @@ def _within_limits(margin: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
 def _chances(catalogue: Catalogue, rows: slice) -> npt.NDArray[np.float32]:
     """Probability of each ingredient on each label, float32 of shape (n_rows, n_ingredients)."""
     absent = (1 - _base_chance())[catalogue.category[rows]]
-    absent *= (1 - 0.6 * _style_words())[catalogue.style[rows]]
-    second = np.append(1 - 0.35 * _style_words(), np.ones((1, len(INGREDIENTS)), np.float32), axis=0)
+    absent *= (1 - 0.75 * _style_words())[catalogue.style[rows]]
+    second = np.append(1 - 0.4 * _style_words(), np.ones((1, len(INGREDIENTS)), np.float32), axis=0)
     absent *= second[catalogue.second_style[rows]]  # -1 is the row of ones
     treats = (catalogue.strength[rows] > 0).astype(np.float32)
     absent *= np.exp(treats @ np.log1p(-0.5 * _active_words()))
@@ -84,7 +86,7 @@ def _chances(catalogue: Catalogue, rows: slice) -> npt.NDArray[np.float32]:
 def _base_chance() -> npt.NDArray[np.float32]:
     chance = np.full((len(CATEGORIES), len(INGREDIENTS)), 0.0, np.float32)
     background = {word: 0.012 for actives in ACTIVES.values() for word in actives}
-    background |= dict.fromkeys(STYLE_POOL, 0.03) | dict.fromkeys(TRENDS, 0.05) | COMMON
+    background |= dict.fromkeys(STYLE_POOL, 0.02) | dict.fromkeys(TRENDS, 0.05) | COMMON
     for row, category in enumerate(CATEGORIES):
         for word, share in (background | BASES[category.base]).items():
             chance[row, _CODE[word]] = share
@@ -149,7 +151,7 @@ def avoidable_bits(ingredients: Ragged) -> npt.NDArray[np.uint64]:
 
 def contains(ingredients: Ragged, word: str) -> npt.NDArray[np.int32]:
     """Products that contain `word`, ascending, int32."""
-    return ingredients.rows[ingredients.values == _CODE[word]]
+    return np.asarray(ingredients.rows[ingredients.values == _CODE[word]], np.int32)
 
 
 def items_table(
@@ -162,13 +164,14 @@ def items_table(
 ) -> pd.DataFrame:
     """The canonical items table; `start` is the first second of the shop since 1970 UTC."""
     brands = _brand_names(len(catalogue.brand_tier), rng)[catalogue.brand]
+    paths = _objects(kind.path for kind in CATEGORIES)[catalogue.category]
     launched = start + catalogue.launch_day.astype(np.int64) * SECONDS_PER_DAY
     return pd.DataFrame(
         {
             "item": ids,
             "name": pd.Series(_names(catalogue, brands, rng), dtype="str"),
             "brand": pd.Series(brands, dtype="str"),
-            "category": pd.Series(_objects(kind.path for kind in CATEGORIES)[catalogue.category], dtype="str"),
+            "category": pd.Series(paths, dtype="str"),
             "price": catalogue.price,
             "ingredients": _word_lists(ingredients, INGREDIENTS),
             "functions": _word_lists(functions, FUNCTIONS),
@@ -187,10 +190,8 @@ def _names(
     noun = _objects(kind.path.rpartition(" > ")[2].removesuffix("s") for kind in CATEGORIES)
     claim = _objects(word.title() for word in CLAIMS)[catalogue.strength.argmax(axis=1)]
     number = np.arange(n).astype(str).astype(object)[rng.permutation(n)]
-    return np.asarray(
-        brands + " " + _objects(STYLES)[fancy] + " " + claim + " " + noun[catalogue.category] + " No. " + number,
-        dtype=object,
-    )
+    title = brands + " " + _objects(STYLES)[fancy] + " " + claim + " " + noun[catalogue.category]
+    return np.asarray(title + " No. " + number, dtype=object)
 
 
 def _brand_names(n_brands: int, rng: np.random.Generator) -> npt.NDArray[np.object_]:
@@ -205,9 +206,7 @@ def _brand_names(n_brands: int, rng: np.random.Generator) -> npt.NDArray[np.obje
 
 def _word_lists(lists: Ragged, words: tuple[str, ...]) -> pd.Series:
     flat, offsets = _objects(words)[lists.values].tolist(), lists.offsets.tolist()
-    return pd.Series(
-        [flat[first:last] for first, last in zip(offsets[:-1], offsets[1:], strict=True)], dtype=object
-    )
+    return pd.Series([flat[first:last] for first, last in pairwise(offsets)], dtype=object)
 
 
 def _objects(words: Iterable[str]) -> npt.NDArray[np.object_]:

@@ -13,7 +13,7 @@ from dataset.shop.population import Population
 from dataset.shop.words import CATEGORIES, SKIN_TYPES
 
 NEED, TASTE, PRICE, BRAND, FASHION, ROUTINE = range(6)
-MEAN_WEIGHTS: Final = (0.24, 0.28, 0.04, 0.12, 0.08, 0.24)
+MEAN_WEIGHTS: Final = (0.27, 0.28, 0.03, 0.13, 0.06, 0.23)
 CONCENTRATION: Final = 9.0  # of the Dirichlet that the users' weights come from
 BASE_WEIGHT: Final = 0.04  # everybody buys anything now and then
 WITHIN: Final = {  # how a family's weight is shared among a user's components of the family

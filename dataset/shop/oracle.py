@@ -43,25 +43,16 @@ class ShopOracle(Saved):
         Parameters
         ----------
         user_rows, item_rows : integer arrays
-            Row of the tables (or code until now) of each new code. All items must be there, each once;
-            users may be fewer.
+            Row of the tables (or code until now) of each new code; distinct. Where cleaning took an item
+            out, it stays part of the truth: rows then sum to less than 1.
 
         Raises
         ------
         DataContractError
-            If `item_rows` is no permutation, or a user row does not exist.
+            If a row does not exist or comes twice.
         """
-        n_items, n_users = len(self.item_rows), len(self.user_rows)
-        if not np.array_equal(np.sort(item_rows), np.arange(n_items)):
-            raise DataContractError(
-                f"The item codes of an oracle must be a permutation of its {n_items} items. Got "
-                f"{len(np.unique(item_rows))} distinct of {len(item_rows)}; keep every item when encoding."
-            )
-        if len(user_rows) and not (0 <= user_rows.min() and user_rows.max() < n_users):
-            raise DataContractError(
-                f"User rows of an oracle must be within 0 and {n_users - 1}. "
-                f"Got {user_rows.min()} to {user_rows.max()}."
-            )
+        _check_rows("user", user_rows, len(self.user_rows))
+        _check_rows("item", item_rows, len(self.item_rows))
         return replace(self, user_rows=self.user_rows[user_rows], item_rows=self.item_rows[item_rows])
 
     def probabilities(
@@ -82,8 +73,8 @@ class ShopOracle(Saved):
         Returns
         -------
         float32 array of shape (m, n_items)
-            Rows sum to 1; 0 for items not on sale in that epoch and for those with an ingredient that
-            the user avoids. Memory 4 n_items bytes a row: ask in blocks.
+            Rows sum to 1 (see `recode`); 0 for items not on sale in that epoch and for those with an
+            ingredient that the user avoids. Memory 4 n_items bytes a row: ask in blocks.
         """
         rows = self.user_rows[user].astype(np.int64)
         time = np.asarray(time, np.int64)
@@ -97,9 +88,19 @@ class ShopOracle(Saved):
         return out
 
 
+def _check_rows(name: str, rows: npt.NDArray[np.integer], n: int) -> None:
+    if len(rows) and (rows.min() < 0 or rows.max() >= n):
+        raise DataContractError(
+            f"The {name} rows of an oracle must be within 0 and {n - 1}. Got {rows.min()} to {rows.max()}."
+        )
+    repeated = len(rows) - len(np.unique(rows))
+    if repeated:
+        raise DataContractError(f"The {name} rows of an oracle must be distinct. Got {repeated} repetitions.")
+
+
 @numba.njit(nogil=True, cache=True)
 def _fill(shelf, people, purchases, queries, user, time, item_rows, out):  # type: ignore[no-untyped-def]
-    row = np.empty(len(item_rows))
+    row = np.empty(len(shelf.category))
     for query in queries:
         spell_out(shelf, people, purchases, user[query], time[query], row)
         for code in range(len(item_rows)):

@@ -70,8 +70,9 @@ def make_population(
     age = np.clip(np.round(rng.normal(37, 13, n_users)), 16, 80).astype(np.float32)
     region = draw_index(rng, list(REGIONS.values()), n_users)
     old = (age > 42).astype(np.float64)[:, None]
-    skin_type = draw_by_row(rng, np.array([22, 18, 20, 26, 14]) * (1 - old) + np.array([24, 32, 8, 18, 18]) * old)
-    tier = draw_by_row(rng, np.array([36, 36, 20, 8]) * (1 - old) + np.array([20, 34, 30, 16]) * old)
+    young = 1 - old
+    skin_type = draw_by_row(rng, young * [22, 18, 20, 26, 14] + old * [24, 32, 8, 18, 18])
+    tier = draw_by_row(rng, young * [36, 36, 20, 8] + old * [20, 34, 30, 16])
     regional = np.exp(0.8 * rng.standard_normal((len(REGIONS), len(STYLES))))
     joined, first = _days(n_users, n_days, late_share, rng)
     return Population(
@@ -123,7 +124,7 @@ def _avoids(n_users: int, rng: np.random.Generator) -> npt.NDArray[np.uint64]:
     weights = np.broadcast_to(np.array(list(AVOIDABLE.values())), (n_users, len(AVOIDABLE)))
     chosen = draw_distinct(rng, weights, MOST_AVOIDS).astype(np.uint64)
     bits = np.where(np.arange(MOST_AVOIDS) < count[:, None], np.uint64(1) << chosen, np.uint64(0))
-    return np.bitwise_or.reduce(bits, axis=1)
+    return np.asarray(np.bitwise_or.reduce(bits, axis=1), np.uint64)
 
 
 def _days(
@@ -137,7 +138,7 @@ def _days(
     late_day = rng.integers(min(int(LATE_FROM * n_days), n_days - 1), n_days, n_users)
     joined = np.where(late, late_day - rng.integers(0, 21, n_users), joined)
     first = np.where(late, late_day, np.maximum(joined, 0))
-    return joined.astype(np.int32), first.astype(np.int32)
+    return np.asarray(joined, np.int32), np.asarray(first, np.int32)
 
 
 def users_table(
@@ -146,20 +147,19 @@ def users_table(
     """The canonical users table: what users state, which is not all and not always true.
 
     Ages, skin types and skin tones are missing for some, 10 % state no concern, and one concern in
-    twelve is stated wrongly. What they avoid is stated in full.
+    twelve is stated wrongly. What they avoid is stated in full. `joined_day` counts from 1970-01-01.
     """
     n = len(population)
-    joined = start + population.joined_day.astype(np.int64) * SECONDS_PER_DAY
     return pd.DataFrame(
         {
             "user": ids,
             "age": np.where(rng.random(n) < 0.05, np.nan, population.age),
-            "region": _labels(tuple(REGIONS), population.region, rng.random(n) < 0.0),
+            "region": _labels(tuple(REGIONS), population.region, np.zeros(n, bool)),
             "skin_type": _labels(SKIN_TYPES, population.skin_type, rng.random(n) < 0.06),
             "skin_tone": _labels(tuple(SKIN_TONES), population.skin_tone, rng.random(n) < 0.1),
             "concerns": _profiles(_stated(population.concerns, rng), CONCERNS),
             "avoids": _profiles(population.avoids, tuple(AVOIDABLE)),
-            "joined": pd.to_datetime(joined, unit="s", utc=True).as_unit("us"),
+            "joined_day": (start // SECONDS_PER_DAY + population.joined_day).astype(np.float64),
         }
     )
 
@@ -171,7 +171,7 @@ def _stated(concerns: npt.NDArray[np.int32], rng: np.random.Generator) -> npt.ND
     silent = rng.random((len(concerns), 1)) < 0.1
     shift = np.maximum(said, 0).astype(np.uint64)
     bits = np.where((concerns >= 0) & ~silent, np.uint64(1) << shift, np.uint64(0))
-    return np.bitwise_or.reduce(bits, axis=1)
+    return np.asarray(np.bitwise_or.reduce(bits, axis=1), np.uint64)
 
 
 def _labels(

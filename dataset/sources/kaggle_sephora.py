@@ -9,6 +9,7 @@ There is no launch date: a product is known from its first review on.
 
 import ast
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from dataset.canonical import Tables, no_rejects
-from dataset.cosing import load_cosing
+from dataset.cosing import function_words, load_cosing
 from dataset.ingredients import normalise
 from dataset.sources.files import files_in, folder_of, read_csv, rejects
 
@@ -101,9 +102,7 @@ def _items(
     ingredients = [normalise(lines) for lines in labels]
     paths = products[list(_CATEGORIES)].to_numpy()
     categories = [[part for part in path if part] for path in paths]
-    functions = [
-        _functions(*row, cosing) for row in zip(highlights, categories, ingredients, strict=True)
-    ]
+    functions = [_functions(*row, cosing) for row in zip(highlights, categories, ingredients, strict=True)]
     items = pd.DataFrame(
         {
             "item": products["product_id"],
@@ -129,13 +128,15 @@ def _functions(
     """Words for what a product does; "Good for: X/Y" says also "x" and "y"."""
     told = [text.strip().lower() for text in highlights if not _SUCCESS.search(text)]
     needs = [need.strip() for text in told if text.startswith("good for:") for need in text[9:].split("/")]
-    does = [f"function:{word}" for name in ingredients for word in cosing.get(name, ())]
-    return [word for word in (*told, *needs, *(part.lower() for part in category), *does) if word]
+    words = (*told, *needs, *(part.lower() for part in category), *function_words(ingredients, cosing))
+    return [word for word in words if word]
 
 
 def _lists(products: pd.DataFrame, column: str, rejected: list[pd.DataFrame]) -> list[list[str]]:
     """Cells that are Python lists of strings; what is none becomes [] and is added to `rejected`."""
-    parsed = [_list_of(cell) for cell in products[column]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "Water\\Aqua" is no escape, as the parser suspects
+        parsed = [_list_of(cell) for cell in products[column]]
     bad = pd.Series([cell is None for cell in parsed], index=products.index, dtype=bool)
     rejected.append(_rejected_cells(products, column, bad, f"{column} is not a list of strings"))
     return [cell or [] for cell in parsed]
@@ -151,7 +152,5 @@ def _list_of(cell: str) -> list[str] | None:
     return value if isinstance(value, list) and all(isinstance(word, str) for word in value) else None
 
 
-def _rejected_cells(
-    products: pd.DataFrame, column: str, bad: "pd.Series[bool]", reason: str
-) -> pd.DataFrame:
+def _rejected_cells(products: pd.DataFrame, column: str, bad: "pd.Series[bool]", reason: str) -> pd.DataFrame:
     return rejects("items", "cell", reason, products.loc[bad, ["product_id", column]])

@@ -177,7 +177,7 @@ def _tokens(text: str, separator: str | None) -> tuple["pd.Series[str]", npt.NDA
     tokens = pd.Series(f"{text}\n".replace("\n", mark)[:-1].split(mark), dtype="str").str.strip()
     filled = (tokens != "").to_numpy()
     if separator is not None:  # only a line without any id is empty
-        filled |= np.bincount(line, weights=filled)[line] > 0
+        filled = filled | (np.bincount(line, weights=filled)[line] > 0)
     return tokens[filled].reset_index(drop=True), line[filled]
 
 

@@ -63,9 +63,7 @@ class LeaveLastOut(Rules):
         ]
         return assemble(snapshots, _tie_warnings(events.take(targets)), by_position=True)
 
-    def _at_depth(
-        self, dataset: Dataset, name: str, targets: npt.NDArray[np.int64], depth: int
-    ) -> Snapshot:
+    def _at_depth(self, dataset: Dataset, name: str, targets: npt.NDArray[np.int64], depth: int) -> Snapshot:
         """The snapshot whose target is each user's `depth`-th last target event."""
         events, n_users = dataset.interactions, len(dataset.users)
         ends = np.cumsum(np.bincount(events.user[targets], minlength=n_users))

@@ -36,9 +36,9 @@ class Temporal(Rules):
     n_training : int
         Number of training snapshots, at least 1. Changes results, and costs a fit each.
     horizon_days : float or None
-        Length of the truth window of the past snapshots, at least .01. None: from the cut-off to the last event, at
-        least a day. Shrunk, with a warning, where the windows would take more than 70 % of the time
-        before the cut-off. Changes results.
+        Length of the truth window of the past snapshots, at least .01. None: from the cut-off to the
+        last event, at least a day. Shrunk, with a warning, where the windows would take more than 70 %
+        of the time before the cut-off. Changes results.
     keep_one : bool
         Whether each user keeps at least one transaction in the history: for users whose every event lies
         at or after the cut-off, those of their first moment become history of the test, and they are

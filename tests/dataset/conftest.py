@@ -1,4 +1,4 @@
-"""A small random shop with everything that a split must cope with: ties, views, launches, what users state."""
+"""A small random shop with all that a split must cope with: ties, views, launches, statements of users."""
 
 from collections.abc import Callable
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,8 +18,8 @@ def shop(make_dataset, seed, words=0):
     items, users = dataset.items, dataset.users
     if words:
         names = np.array([f"inci {at}" for at in range(words)])
-        object.__setattr__(items, "ingredients", TokenLists.of([rng.choice(names, 9) for _ in range(len(items))]))
-        object.__setattr__(users, "avoids", TokenLists.of([rng.choice(names, 3) for _ in range(len(users))]))
+        items = replace(items, ingredients=TokenLists.of([rng.choice(names, 9) for _ in range(len(items))]))
+        users = replace(users, avoids=TokenLists.of([rng.choice(names, 3) for _ in range(len(users))]))
     user = rng.integers(0, len(users), ROWS)
     item_bits, user_bits = ingredient_bits(items, users)
     owned = Ragged.from_pairs(rng.integers(0, ROWS, 80), rng.integers(0, len(items), 80), ROWS)
@@ -61,20 +63,23 @@ def test_more_than_64_avoided_ingredients_need_a_second_word(make_dataset):
 
 def test_an_avoided_word_that_no_item_holds_excludes_nothing(make_dataset):
     dataset = make_dataset(0)
-    users = dataset.users
-    object.__setattr__(users, "avoids", TokenLists.of([["unheard of"]] * len(users)))
+    users = replace(dataset.users, avoids=TokenLists.of([["unheard of"]] * len(dataset.users)))
     item_bits, user_bits = ingredient_bits(dataset.items, users)
     assert not item_bits.any()
     assert user_bits.all()
 
 
+def no_bits(n):
+    return np.zeros((n, 1), np.uint64)
+
+
 def test_no_queries():
-    nobody = Eligibility(np.ones(4, bool), np.zeros((4, 1), np.uint64), np.zeros((0, 1), np.uint64), Ragged.empty(0))
+    nobody = Eligibility(np.ones(4, bool), no_bits(4), no_bits(0), Ragged.empty(0))
     assert nobody.n_eligible.tolist() == []
     assert nobody.allows(np.zeros(0, np.int64), np.zeros(0, np.int64)).tolist() == []
 
 
 def test_nothing_owned_and_nothing_avoided():
-    free = Eligibility(np.array([True, False]), np.zeros((2, 1), np.uint64), np.zeros((1, 1), np.uint64), Ragged.empty(1))
+    free = Eligibility(np.array([True, False]), no_bits(2), no_bits(1), Ragged.empty(1))
     assert free.allows(np.array([0, 0]), np.array([0, 1])).tolist() == [True, False]
     assert free.n_eligible.tolist() == [1]

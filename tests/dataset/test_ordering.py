@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +40,7 @@ def test_segments_equal_a_stable_sort_in_whatever_order_the_candidates_come(data
     scores = data.draw(hnp.arrays(np.float32, n, elements=SCORES))
     ranked = top_k_of_segments(offsets, items, scores, k)
     assert len(ranked) == len(lengths)
-    for row, (start, end) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+    for row, (start, end) in enumerate(pairwise(offsets.tolist())):
         expected, _ = oracle(items[start:end].tolist(), scores[start:end].tolist(), k)
         assert ranked.items[row].tolist() == expected
         assert ranked.lengths[row] == sum(item >= 0 for item in expected)
@@ -53,7 +55,8 @@ def test_a_shorter_list_is_the_beginning_of_a_longer_one(scores, k):
 def test_nothing_to_choose_from_gives_empty_lists():
     assert top_k_of_rows(np.zeros((2, 0), np.float32), 3).items.tolist() == [[-1] * 3] * 2
     assert top_k_of_rows(np.full((1, 4), np.nan, np.float32), 2).items.tolist() == [[-1, -1]]
-    assert len(top_k_of_segments(np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32), 3)) == 0
+    no_offsets, no_items, no_scores = np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
+    assert len(top_k_of_segments(no_offsets, no_items, no_scores, 3)) == 0
 
 
 def test_rows_of_a_matrix_in_column_order():

@@ -76,9 +76,11 @@ def test_ascending_lists_are_accepted(values):
     check_ascending(Oven(values), "heat", values, low=1)
 
 
-@pytest.mark.parametrize("values", [[], "12", [2, 1], [1, 1], [0, 1], [1, "2"], [1, float("nan")], None, 3, [True]])
+@pytest.mark.parametrize(
+    "values", [[], "12", [2, 1], [1, 1], [0, 1], [1, "2"], [1, float("nan")], None, 3, [True]]
+)
 def test_other_lists_are_refused(values):
-    with pytest.raises(ConfigurationError, match=r"The 'heat' parameter of Oven must be a non-empty, strictly"):
+    with pytest.raises(ConfigurationError, match="'heat' parameter of Oven must be a non-empty, strictly"):
         check_ascending(Oven(values), "heat", values, low=1)
 
 

@@ -27,7 +27,9 @@ def test_take_repeats_and_reorders_rows(lists, data):
     assert taken.lengths.tolist() == [len(lists[at]) for at in wanted]
 
 
-@given(pairs=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2**31 - 1) | st.integers(0, 3)), max_size=30))
+@given(
+    pairs=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2**31 - 1) | st.integers(0, 3)), max_size=30)
+)
 def test_pairs_become_sets(pairs):
     rows = np.array([row for row, _ in pairs], np.int32)
     values = np.array([value for _, value in pairs], np.int32)

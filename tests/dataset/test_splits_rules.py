@@ -12,8 +12,13 @@ from dataset.splits.rules import check_events, is_among
 from dataset.splits.split import Split, check_split
 from dataset.splits.temporal import Temporal
 
-SPLITS = [Temporal(cutoff=0.7, n_training=2), Temporal(cutoff=0.7, keep_one=True), LeaveLastOut(), Random()]
-every_split = pytest.mark.parametrize("split", SPLITS, ids=["temporal", "keep_one", "leave_last_out", "random"])
+SPLITS = {
+    "temporal": Temporal(cutoff=0.7, n_training=2),
+    "keep_one": Temporal(cutoff=0.7, keep_one=True),
+    "leave_last_out": LeaveLastOut(),
+    "random": Random(),
+}
+every_split = pytest.mark.parametrize("split", SPLITS.values(), ids=SPLITS)
 
 
 def bought(snapshot):
@@ -108,7 +113,7 @@ def test_other_kinds_may_be_the_target(make_dataset, split):
     dataset = make_dataset(4, kinds=("view", "like"))
     liked = replace(split, target_kinds=["like"]).split(dataset).test
     assert liked.owned_kinds == ("like",)
-    with pytest.raises(DataContractError, match="no (user with a truth item|event before it)"):
+    with pytest.raises(DataContractError, match=r"no (user with a truth item|event before it)"):
         split.split(dataset)
 
 
@@ -116,7 +121,7 @@ def test_other_kinds_may_be_the_target(make_dataset, split):
 def test_no_events_is_one_sentence(make_dataset, split):
     dataset = make_dataset(0)
     nothing = replace(dataset, interactions=dataset.interactions.take(np.zeros(0, np.int64)))
-    with pytest.raises(DataContractError, match="A split needs events. Got none"):
+    with pytest.raises(DataContractError, match=r"A split needs events\. Got none"):
         split.split(nothing)
 
 
@@ -133,7 +138,7 @@ def test_one_event_is_one_sentence(make_dataset, split):
 def test_unsorted_events_are_refused(make_dataset, split):
     dataset = make_dataset(0)
     backwards = dataset.interactions.take(np.arange(len(dataset.interactions))[::-1])
-    with pytest.raises(DataContractError, match="sorted by user, time, item and kind. Got row 1 out of order"):
+    with pytest.raises(DataContractError, match=r"by user, time, item and kind\. Got row 1 out of order"):
         split.split(replace(dataset, interactions=backwards))
 
 
@@ -143,13 +148,14 @@ def test_unsorted_events_are_refused(make_dataset, split):
     [
         ("target_kinds", []), ("target_kinds", "purchase"), ("target_kinds", ["buy"]), ("target_kinds", None),
         ("event_weights", {"buy": 1.0}), ("event_weights", {"view": -1}), ("event_weights", {"view": "1"}),
-        ("event_weights", {"view": float("nan")}), ("event_weights", {"view": float("inf")}), ("event_weights", [1]),
+        ("event_weights", {"view": float("nan")}), ("event_weights", {"view": float("inf")}),
+        ("event_weights", [1]),
         ("grades", {"purchase": 0}), ("grades", {"purchase": 31}), ("grades", {"purchase": 1.5}),
         ("grades", {"purchase": True}), ("repurchase", "no"), ("n_training", 0), ("n_training", "three"),
     ],
 )  # fmt: skip
 def test_bad_settings_are_one_sentence(split, field, value):
-    with pytest.raises(ConfigurationError, match=f"The '{field}' parameter of {type(split).__name__} must be") as caught:
+    with pytest.raises(ConfigurationError, match=f"'{field}' .* of {type(split).__name__} must be") as caught:
         replace(split, **{field: value})
     assert caught.value.exit_code == 2
 
@@ -181,7 +187,7 @@ def test_a_future_event_in_the_history_fails_the_run(make_dataset, split, which)
 
 
 def test_an_event_at_the_very_moment_of_the_query_fails_too(make_dataset):
-    result = SPLITS[0].split(make_dataset(0))
+    result = SPLITS["temporal"].split(make_dataset(0))
     test = result.test
     others = np.setdiff1d(np.arange(30), test.queries.user)
     for user in (test.queries.user[0], others[0]):
@@ -191,16 +197,16 @@ def test_an_event_at_the_very_moment_of_the_query_fails_too(make_dataset):
 
 
 def test_an_owned_item_in_the_truth_fails(make_dataset):
-    result = SPLITS[0].split(make_dataset(0))
+    result = SPLITS["temporal"].split(make_dataset(0))
     test = result.test
     owning = moved_into_history(test, test.queries.user[0], test.truth.items[0][0], test.cutoff - 1)
-    with pytest.raises(DataContractError, match="must not hold what users already have. Got 1 such"):
+    with pytest.raises(DataContractError, match=r"must not hold what users already have\. Got 1 such"):
         check_split(replace(result, test=owning))
     check_split(replace(result, test=replace(owning, owned_kinds=())))
 
 
 def test_a_query_without_truth_fails(make_dataset):
-    result = SPLITS[0].split(make_dataset(0))
+    result = SPLITS["temporal"].split(make_dataset(0))
     bare = replace(result.test.truth, items=Ragged.empty(len(result.test.queries)))
     with pytest.raises(DataContractError, match="must have truth"):
         check_split(Split(result.training, result.validation, replace(result.test, truth=bare)))

@@ -53,9 +53,7 @@ def test_diversity_is_one_minus_the_mean_cosine_of_pairs(lists, k, seed):
     values = Diversity(k)(ranked_of(lists, 6), Vectors(placed, matrix))
     for value, chosen in zip(values, lists, strict=True):
         known = [vector_of[i] for i in chosen[:k] if i in vector_of and np.linalg.norm(vector_of[i]) > 0]
-        cosines = [
-            a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in itertools.combinations(known, 2)
-        ]
+        cosines = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in itertools.combinations(known, 2)]
         assert value == pytest.approx(1 - np.mean(cosines) if cosines else math.nan, abs=1e-9, nan_ok=True)
 
 

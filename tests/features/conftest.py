@@ -17,12 +17,16 @@ from dataset.users import Users
 
 START = 1_600_041_600  # a midnight, UTC
 CUTOFF_DAY = 80
+CUTOFF = START + CUTOFF_DAY * SECONDS_PER_DAY
 WORDS = np.array([f"word {letter}" for letter in "abcdefghijkl"])
 CATEGORIES = ("Hair > Oils", "Skin > Care > Masks", "Skin > Care > Serums", "Skin > Sun")
 
 
 def random_events(rng: np.random.Generator, n_users: int, n_items: int, n_events: int) -> Interactions:
-    """Events over 100 days, days and pairs repeating; the last tenth of the users never occur."""
+    """Events over 100 days, days and pairs repeating; the last tenth of the users never occur.
+
+    Every fifth item is sold after the cut-off only.
+    """
     active = max(n_users - n_users // 10 - 1, 1)
     keys = np.column_stack(
         [
@@ -32,7 +36,9 @@ def random_events(rng: np.random.Generator, n_users: int, n_items: int, n_events
             rng.integers(0, len(KINDS) - 1, n_events),
         ]
     )
-    user, time, item, kind = np.unique(keys, axis=0).T if n_events else np.zeros((4, 0), np.int64)
+    late = (keys[:, 2] % 5 == 4) & (keys[:, 1] < CUTOFF)
+    keys[late, 1] += CUTOFF_DAY * SECONDS_PER_DAY
+    user, time, item, kind = np.unique(keys, axis=0).T
     value = np.where(kind == KINDS.index("rating"), rng.integers(1, 6, len(user)), np.nan)
     return Interactions(
         user=user.astype(np.int32),
@@ -50,6 +56,7 @@ def random_items(rng: np.random.Generator, n: int, ingredients: bool) -> Items:
         return TokenLists.of([rng.choice(WORDS, rng.integers(0, most)).tolist() for _ in range(n)])
 
     launched = START + rng.integers(-50, 100, n) * SECONDS_PER_DAY
+    launched[4::5] = CUTOFF
     return Items(
         brand=Categorical(rng.integers(-1, 4, n).astype(np.int32), ("a", "b", "c", "d")),
         category=Categorical(rng.integers(-1, 4, n).astype(np.int32), CATEGORIES),
@@ -66,7 +73,9 @@ def random_users(rng: np.random.Generator, n: int) -> Users:
     concerns = [rng.choice([*WORDS[:4], "unheard of"], rng.integers(0, 4)).tolist() for _ in range(n)]
     return Users(
         numeric={"age": np.where(rng.random(n) < 0.2, np.nan, rng.uniform(15, 80, n)).astype(np.float32)},
-        categorical={"skin_type": Categorical(rng.integers(-1, 3, n).astype(np.int32), ("dry", "mix", "oily"))},
+        categorical={
+            "skin_type": Categorical(rng.integers(-1, 3, n).astype(np.int32), ("dry", "mix", "oily"))
+        },
         concerns=TokenLists.of(concerns),
         avoids=TokenLists.empty(n),
     )
@@ -74,16 +83,15 @@ def random_users(rng: np.random.Generator, n: int) -> Users:
 
 def cut(events: Interactions, items: Items, users: Users) -> Snapshot:
     """The snapshot of everybody at the cut-off."""
-    cutoff = START + CUTOFF_DAY * SECONDS_PER_DAY
-    history = events.take(events.time < cutoff)
-    catalogue = items.launched < cutoff
+    history = events.take(events.time < CUTOFF)
+    catalogue = items.launched < CUTOFF
     catalogue[history.item] = True
     n = len(users)
     return Snapshot(
         name="random",
-        cutoff=cutoff,
+        cutoff=CUTOFF,
         history=history,
-        queries=Queries(np.arange(n, dtype=np.int32), np.full(n, cutoff)),
+        queries=Queries(np.arange(n, dtype=np.int32), np.full(n, CUTOFF)),
         truth=Qrels(Ragged.empty(n), np.zeros(0, np.int8)),
         users=users,
         items=items,
@@ -113,11 +121,10 @@ def _poison(events: Interactions, items: Items, users: Users) -> tuple[Interacti
     rng = np.random.default_rng(99)
     clean = cut(events, items, users)
     later = events.time >= clean.cutoff
-    known = np.flatnonzero(clean.catalogue)
     n = len(events)
     events = replace(
         events,
-        item=np.where(later, rng.choice(known, n), events.item).astype(np.int32),
+        item=np.where(later, rng.choice(len(items), n), events.item).astype(np.int32),
         kind=np.where(later, 0, events.kind).astype(np.int8),
         value=np.where(later, 1.0, events.value).astype(np.float32),
     ).sorted()
@@ -149,7 +156,8 @@ def make_candidates(
     n_items = len(snapshot.items)
     per_query = min(per_query, n_items)
     lists = [
-        np.sort(rng.choice(n_items, rng.integers(0, per_query + 1), replace=False)) for _ in range(len(requests))
+        np.sort(rng.choice(n_items, rng.integers(0, per_query + 1), replace=False))
+        for _ in range(len(requests))
     ]
     item = np.concatenate(lists).astype(np.int32) if lists else np.zeros(0, np.int32)
     shape = (len(item), len(sources))

@@ -1,15 +1,16 @@
-"""The commands that the README shows, as argument lists."""
+"""The commands that the README and the guide show, as argument lists."""
 
 import re
 import shlex
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "bring_your_own_tables.md")
 
 
 def shown() -> list[str]:
-    """Every line of the README's shell blocks, continuations joined, comments left out."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    """Every line of the pages' shell blocks, continuations joined."""
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     blocks = re.findall(r"^```sh\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     return [" ".join(line.split()) for line in lines if line.strip()]

@@ -10,10 +10,7 @@ import pytest
 
 from tests.readme.commands import ROOT, arguments, glowrank, shown
 
-TINY = [
-    "dataset.n_users=150",
-    "dataset.n_items=120",
-]
+TINY = ["dataset.n_users=200", "dataset.n_items=120", "dataset.events_per_user=40"]
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,97 @@
+"""The lists of every run on the test snapshot: two-stage, each source alone, baselines, the ceiling."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dataset.candidates import Candidates
+from dataset.dataset import Oracle
+from dataset.ordering import top_k_of_rows, top_k_of_segments
+from dataset.ranked import Ranked
+from dataset.snapshot import Requests, Snapshot
+from evaluation.retrieval import RetrievalStatistics
+from pipeline.two_stage import FittedTwoStage, TwoStage
+from ranking.reciprocal_rank_fusion import ReciprocalRankFusion
+from retrieval.source import FittedSource, Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Lists of all queries, and what each source contributed.
+
+    Parameters
+    ----------
+    runs : mapping of str to Ranked
+        `two_stage` first.
+    retrieval : RetrievalStatistics
+    """
+
+    runs: Mapping[str, Ranked]
+    retrieval: RetrievalStatistics
+
+
+def measure(
+    specification: TwoStage,
+    fitted: FittedTwoStage,
+    snapshot: Snapshot,
+    past: str,
+    baselines: Mapping[str, Source],
+    oracle: Oracle | None,
+    k: int,
+) -> Measured:
+    """Lists of length k for every query of a snapshot, block by block.
+
+    Parameters
+    ----------
+    specification, fitted : TwoStage, FittedTwoStage
+    snapshot : Snapshot
+        The one that stage one of `fitted` was fitted for.
+    past : str
+        Fingerprint under which its candidates are remembered.
+    baselines : mapping of str to Source
+        Sources whose lists are shown beside, without a stage two.
+    oracle : Oracle or None
+    k : int
+    """
+    others = {name: source.fit(snapshot, {}) for name, source in baselines.items()}
+
+    def block(rows: npt.NDArray[np.int64]) -> tuple[dict[str, Ranked], RetrievalStatistics]:
+        requests = snapshot.requests(rows)
+        candidates = specification.candidates(past, fitted.stage_one, requests)
+        with specification.stopwatch.inside("features"):
+            matrix = fitted.stage_one.matrix(requests, candidates) if fitted.ranker.features else None
+        with specification.stopwatch.inside("ranking"):
+            scores = fitted.ranker.score(candidates, matrix)
+            runs = {"two_stage": top_k_of_segments(candidates.offsets, candidates.item, scores, k)}
+        runs |= _without_stage_two(requests, candidates, others, oracle, k)
+        return runs, RetrievalStatistics.of(candidates, snapshot.truth.take(rows))
+
+    blocks = specification.blocks(len(snapshot.queries))
+    results = specification.engine.map(block, blocks)
+    parts = list(specification.stopwatch.track(results, len(blocks), "test lists"))
+    runs = {name: Ranked.concatenate([lists[name] for lists, _ in parts]) for name in parts[0][0]}
+    return Measured(runs=runs, retrieval=RetrievalStatistics.concatenate([counts for _, counts in parts]))
+
+
+def _without_stage_two(
+    requests: Requests,
+    candidates: Candidates,
+    baselines: Mapping[str, FittedSource],
+    oracle: Oracle | None,
+    k: int,
+) -> dict[str, Ranked]:
+    """What two-stage must beat, and on synthetic data what nothing can."""
+    fusion = ReciprocalRankFusion().score(candidates, None)
+    runs = {"reciprocal_rank_fusion": top_k_of_segments(candidates.offsets, candidates.item, fusion, k)}
+    for name in candidates.sources:
+        rank = candidates.rank_of(name)
+        alone = np.where(rank > 0, -rank.astype(np.float32), -np.inf).astype(np.float32)
+        runs[name] = top_k_of_segments(candidates.offsets, candidates.item, alone, k)
+    for name, baseline in baselines.items():
+        runs[name] = baseline.retrieve(requests, k)
+    if oracle is not None:
+        probability = oracle.probabilities(requests.queries.user, requests.queries.time)
+        runs["oracle"] = top_k_of_rows(np.where(requests.eligibility.masks(), probability, -np.inf), k)
+    return runs

@@ -1,0 +1,39 @@
+"""A table over the runs of a multirun."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+from rich.console import Console
+
+from evaluation.table import runs_table
+from pipeline.artefacts import write_json
+
+
+class SweepTable(Callback):
+    """Prints the main run of each job side by side when all are done, and keeps it as `sweep.json`."""
+
+    def __init__(self) -> None:
+        self._jobs: list[tuple[str, Path]] = []
+
+    def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
+        """Remember a job's overrides and folder."""
+        label = ", ".join(job_return.overrides) or "as configured"
+        self._jobs.append((label, Path(config.hydra.runtime.output_dir)))
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Read the metrics of all jobs and show them."""
+        found = [
+            (label, json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
+            for label, folder in self._jobs
+            if (folder / "metrics.json").is_file()
+        ]
+        if not found:
+            return
+        path = Path(config.hydra.sweep.dir) / "sweep.json"
+        write_json(path, [{"overrides": label, "runs": metrics["runs"]} for label, metrics in found])
+        console = Console()
+        console.print(runs_table(found))
+        console.print(f"Table: {path}", highlight=False, soft_wrap=True)

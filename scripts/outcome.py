@@ -1,0 +1,50 @@
+"""How a command ends: errors in one sentence, stable exit codes, never a traceback for a user's mistake."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NoReturn
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+
+from dataset.errors import GlowrankError
+
+CONFIGURATION: Final = 2
+RESOURCES: Final = 5
+INTERRUPTED: Final = 128 + signal.SIGINT
+TERMINATED: Final = 128 + signal.SIGTERM
+
+
+@contextmanager
+def told_in_a_sentence() -> Iterator[None]:
+    """End the process with the right exit code when something known goes wrong inside."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    except GlowrankError as error:
+        stop(str(error), error.exit_code)
+    except (HydraException, OmegaConfBaseException) as error:
+        stop(_sentence(error), CONFIGURATION)
+    except MemoryError:
+        stop("There was not enough memory; lower block_size or threads.", RESOURCES)
+    except KeyboardInterrupt:
+        stop("Interrupted; finished stages are kept in the cache.", INTERRUPTED)
+
+
+def stop(message: str, exit_code: int) -> NoReturn:
+    """End with a message on standard error."""
+    Console(stderr=True, highlight=False, markup=False).print(message, soft_wrap=True)
+    sys.exit(exit_code)
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    stop("Terminated; finished stages are kept in the cache.", TERMINATED)
+
+
+def _sentence(error: BaseException) -> str:
+    """The message of an error without its layout."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:2]) if lines else type(error).__name__

@@ -1,0 +1,89 @@
+"""Labels to names: the traps of real labels, and properties on any text."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dataset.ingredients import LENGTH_CAP, NAMES_CAP, normalise, normalise_name
+
+_PIECES = ("(", ")", "[", ":", "/", "+/-", "*", ",", ";", "%", ".", "20%", "(and)", "poly(", "water", "aqua")
+_WORDS = ("eau", "oil", "lake", "1,2", "-hexanediol", "denat.", "é", "ﬁ", "İ", "Ａ", "🧴", "x")
+_SPACED = (" / ", ". ", ", ", "\n", "may contain", "vitamin ", "organic ", "d&c red no. 4", "ci 77491", "\\")
+_UNSEEN = ("\x00", "\u200f", "\u0301", "\u00ad")
+_FRAGMENTS = st.sampled_from([*_PIECES, *_WORDS, *_SPACED, *_UNSEEN])
+_LABELS = st.lists(st.one_of(_FRAGMENTS, st.text(max_size=4)), max_size=14).map("".join)
+
+
+@pytest.mark.parametrize(
+    ("label", "names"),
+    [
+        ("Aqua (Water), GLYCERIN", ["water", "glycerin"]),
+        ("Water / Aqua / Eau, Glycerin", ["water", "glycerin"]),
+        ("Water\\Aqua\\Eau", ["water"]),
+        ("Water(Aqua/Eau),Kaolin", ["water", "kaolin"]),
+        ("Fragrance (Parfum), Parfum/Fragrance", ["fragrance"]),
+        ("Glycerin, 1,2-Hexanediol, Silica", ["glycerin", "1,2-hexanediol", "silica"]),
+        ("1, 2-Hexanediol, 1,2- hexanediol", ["1,2-hexanediol"]),
+        ("Caprylic/ Capric Triglyceride", ["caprylic/capric triglyceride"]),
+        ("Leuconostoc / Radish Root Ferment Filtrate", ["leuconostoc/radish root ferment filtrate"]),
+        ("Helianthus Annuus (Sunflower) Seed Oil*", ["helianthus annuus seed oil"]),
+        ("Yeast Extract\\Faex\\Extrait De Levure", ["yeast extract"]),
+        ("Zinc Oxide 20%, Titanium Dioxide 3,5 %", ["zinc oxide", "titanium dioxide"]),
+        ("Titanium Dioxide (CI 77891), CI 77891", ["titanium dioxide"]),
+        ("Iron Oxides (CI 77491, CI 77492)", ["iron oxides"]),
+        ("CI 19140 (FD&C Yellow No.5), Yellow 5 Lake", ["ci 19140"]),
+        ("Water (and) Squalane; Retinol", ["water", "squalane", "retinol"]),
+        ("Alcohol Denat., SD Alcohol 40-B, Linalool.", ["alcohol denat", "linalool"]),
+        ("Citric Acid. *Certified organic ingredient", ["citric acid"]),
+        ("Mica [+/- CI 77491, Carmine]", ["mica", "iron oxides", "carmine"]),
+        ("Mica. May contain (+/-): Tin Oxide", ["mica", "tin oxide"]),
+        ("Hydrogenated Poly(C6-14 Olefin)", ["hydrogenated poly(c6-14 olefin)"]),
+        ("Vitamin C (Ascorbic Acid)", ["ascorbic acid"]),
+        ("Glycerin, Glycerin, glycerin", ["glycerin"]),
+        ("", []),
+        (" , ;. ()", []),
+    ],
+)
+def test_one_spelling(label: str, names: list[str]) -> None:
+    assert normalise(label) == names
+
+
+def test_several_products_give_the_union_in_the_order_of_the_first() -> None:
+    lines = ["Day Mask:", "Water (Aqua), Niacinamide.", "Night Mask:", "Squalane, Aqua, Retinol."]
+    assert normalise(lines) == ["water", "niacinamide", "squalane", "retinol"]
+
+
+def test_names_broken_over_lines_are_mended() -> None:
+    assert normalise(["Water, Pentylene", "Glycol, Cetearyl Alcohol"]) == [
+        "water",
+        "pentylene glycol",
+        "cetearyl alcohol",
+    ]
+
+
+def test_lists_in_brackets_are_not_hidden_from_those_who_avoid_them() -> None:
+    names = normalise("Fragrance (Limonene, Linalool), Water")
+    assert names == ["fragrance", "limonene", "linalool", "water"]
+
+
+def test_a_bracket_without_partner_swallows_nothing() -> None:
+    assert normalise("Fragrance (Parfum, Limonene, Linalool") == ["fragrance", "limonene", "linalool"]
+
+
+@pytest.mark.parametrize("name", ["Parfum", "FRAGRANCE", "Parfum (Fragrance)", "fragrance*", " parfum. "])
+def test_avoids_meet_labels(name: str) -> None:
+    assert normalise_name(name) == "fragrance"
+
+
+def test_caps() -> None:
+    assert len(normalise(", ".join(f"name {n}" for n in range(3 * NAMES_CAP)))) == NAMES_CAP
+    assert normalise("x" * (LENGTH_CAP + 1)) == []
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(st.text(max_size=80), _LABELS))
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    names = normalise(text)
+    assert normalise(", ".join(names)) == names
+    assert len(set(names)) == len(names)
+    assert all(0 < len(name) <= LENGTH_CAP for name in names)

@@ -1,0 +1,158 @@
+"""Embeddings: placed items only, finite, deterministic, blind to the future."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
+
+from dataset.errors import ParameterError
+from features.vectors.collaborative import CollaborativeVectors
+from features.vectors.factors import right_factors, unit_vectors
+from features.vectors.functionality import FunctionalityVectors
+from features.vectors.ingredients import IngredientVectors
+
+ALL = [
+    IngredientVectors(dimensions=5),
+    FunctionalityVectors(dimensions=5),
+    CollaborativeVectors(dimensions=5),
+]
+IDS = [type(embedding).__name__ for embedding in ALL]
+
+
+def same(one, other) -> bool:  # type: ignore[no-untyped-def]
+    return np.array_equal(one.item, other.item) and np.array_equal(one.matrix, other.matrix)
+
+
+@pytest.mark.parametrize("embedding", ALL, ids=IDS)
+def test_vectors_are_those_of_known_items(shop, embedding) -> None:  # type: ignore[no-untyped-def]
+    snapshot = shop.snapshot()
+    vectors = embedding.fit(snapshot)
+    assert vectors.matrix.dtype == np.float32
+    assert vectors.matrix.flags.c_contiguous
+    assert vectors.dimensions <= 5
+    assert np.isin(vectors.item, snapshot.known_items).all()
+    assert (np.diff(vectors.item) > 0).all()
+
+
+@pytest.mark.parametrize("embedding", ALL, ids=IDS)
+def test_the_future_changes_nothing(shop, embedding) -> None:  # type: ignore[no-untyped-def]
+    for seed in range(5):
+        assert same(embedding.fit(shop.snapshot(seed)), embedding.fit(shop.snapshot(seed, poisoned=True)))
+
+
+@pytest.mark.parametrize("embedding", ALL, ids=IDS)
+def test_threads_change_nothing(shop, embedding) -> None:  # type: ignore[no-untyped-def]
+    snapshot = shop.snapshot(n_users=300, n_items=150, n_events=4000)
+    with threadpool_limits(limits=2):
+        two = embedding.fit(snapshot)
+    with threadpool_limits(limits=1):
+        assert same(two, embedding.fit(snapshot))
+
+
+@pytest.mark.parametrize("embedding", ALL, ids=IDS)
+@pytest.mark.parametrize("n_items", [1, 3])
+def test_a_tiny_catalogue_has_fewer_dimensions(shop, embedding, n_items: int) -> None:  # type: ignore[no-untyped-def]
+    for seed in range(4):
+        vectors = replace(embedding, dimensions=64).fit(shop.snapshot(seed, n_items=n_items))
+        if vectors is not None:
+            assert 1 <= vectors.dimensions <= n_items
+
+
+@pytest.mark.parametrize("embedding", ALL[:2], ids=IDS[:2])
+def test_cosine_embeddings_have_unit_length(shop, embedding) -> None:  # type: ignore[no-untyped-def]
+    lengths = np.linalg.norm(embedding.fit(shop.snapshot()).matrix, axis=1)
+    np.testing.assert_allclose(lengths, 1, atol=1e-6)
+
+
+def test_items_without_ingredients_get_no_vector(shop) -> None:  # type: ignore[no-untyped-def]
+    snapshot = shop.snapshot()
+    labelled = np.flatnonzero(snapshot.items.ingredients.lists.lengths)
+    vectors = IngredientVectors().fit(snapshot)
+    assert vectors is not None
+    np.testing.assert_array_equal(vectors.item, np.intersect1d(labelled, snapshot.known_items))
+    assert IngredientVectors().fit(shop.snapshot(ingredients=False)) is None
+
+
+def test_no_history_no_collaborative_vectors(shop) -> None:  # type: ignore[no-untyped-def]
+    assert CollaborativeVectors().fit(shop.snapshot(n_events=0)) is None
+
+
+def test_products_with_one_label_share_one_vector(shop) -> None:  # type: ignore[no-untyped-def]
+    snapshot = shop.snapshot()
+    one, two = snapshot.known_items[:2]
+    order = np.arange(len(snapshot.items))
+    order[two] = one
+    items = replace(snapshot.items, ingredients=snapshot.items.ingredients.take(order))
+    vectors = IngredientVectors().fit(replace(snapshot, items=items))
+    assert vectors is not None
+    if one in vectors.item:
+        np.testing.assert_allclose(vectors.dense(order.size)[one], vectors.dense(order.size)[two], atol=1e-6)
+
+
+def test_collaborative_vectors_give_the_smoothed_co_occurrence(shop) -> None:  # type: ignore[no-untyped-def]
+    """With all dimensions and singular_power 1, inner products are those of the matrix's columns."""
+    snapshot = shop.snapshot()
+    spec = CollaborativeVectors(half_life_days=None, step_decay=1, item_damping=0, user_damping=0)
+    history = snapshot.history
+    matrix = np.zeros((len(snapshot.users), len(snapshot.items)))
+    np.add.at(matrix, (history.user, history.item), snapshot.history_weight)
+    vectors = spec.fit(snapshot)
+    assert vectors is not None
+    np.testing.assert_array_equal(vectors.item, np.unique(history.item))
+    columns = matrix[:, vectors.item]
+    np.testing.assert_allclose(vectors.matrix @ vectors.matrix.T, columns.T @ columns, atol=1e-3)
+
+
+def test_age_and_order_lower_the_weight_of_events(shop) -> None:  # type: ignore[no-untyped-def]
+    snapshot = shop.snapshot()
+    plain = CollaborativeVectors(dimensions=4, step_decay=1, half_life_days=None).fit(snapshot)
+    aged = CollaborativeVectors(dimensions=4, step_decay=1, half_life_days=10).fit(snapshot)
+    stepped = CollaborativeVectors(dimensions=4, step_decay=0.5, half_life_days=None).fit(snapshot)
+    assert not same(plain, aged)
+    assert not same(plain, stepped)
+
+
+@pytest.mark.parametrize(("dimensions", "tolerance"), [(40, 1e-6), (5, 1e-2)])
+def test_factors_match_the_dense_decomposition(dimensions: int, tolerance: float) -> None:
+    matrix = sp.random(90, 40, density=0.3, random_state=1, format="csr")
+    values, right = right_factors(matrix, dimensions, 0)
+    _, exact, directions = np.linalg.svd(matrix.toarray(), full_matrices=False)
+    np.testing.assert_allclose(values, exact[:dimensions], rtol=tolerance)
+    np.testing.assert_allclose(right.T @ right, np.eye(dimensions), atol=1e-10)
+    np.testing.assert_allclose(np.abs(directions[0] @ right[:, 0]), 1, atol=1e-6)
+    assert (right[np.abs(right).argmax(axis=0), np.arange(dimensions)] > 0).all()
+
+
+def test_blocks_of_rows_change_no_factor(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = sp.random(90, 40, density=0.3, random_state=1, format="csr")
+    values, right = right_factors(matrix, 4, 0)
+    monkeypatch.setattr("features.vectors.factors._ROWS_A_BLOCK", 7)
+    small_values, small_right = right_factors(matrix, 4, 0)
+    np.testing.assert_allclose(values, small_values, rtol=1e-9)
+    np.testing.assert_allclose(right, small_right, atol=1e-6)
+
+
+def test_vectors_of_no_length_are_left_out() -> None:
+    item = np.array([3, 8], np.int32)
+    vectors = unit_vectors(item, np.array([[0.0, 0.0], [3.0, 4.0]]))
+    assert vectors is not None
+    assert vectors.item.tolist() == [8]
+    np.testing.assert_allclose(vectors.matrix, [[0.6, 0.8]], rtol=1e-6)
+    assert unit_vectors(item, np.zeros((2, 2))) is None
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: IngredientVectors(dimensions=0), "'dimensions' parameter of IngredientVectors"),
+        (lambda: IngredientVectors(position_decay=-1), "'position_decay'"),
+        (lambda: FunctionalityVectors(brand_weight="heavy"), "'brand_weight'"),
+        (lambda: CollaborativeVectors(step_decay=0), "'step_decay'"),
+        (lambda: CollaborativeVectors(half_life_days=-3), "'half_life_days'"),
+    ],
+)
+def test_wrong_settings_are_named(make, sentence: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ParameterError, match=sentence):
+        make()

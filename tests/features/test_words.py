@@ -1,0 +1,54 @@
+"""Sparse words against scikit-learn and by hand."""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import TfidfTransformer
+
+from dataset.ragged import TokenLists
+from features.categories import path_prefixes, top_levels
+from features.words import by_rarity, label_weights, repeat_weights, unit_length
+
+
+def test_tf_idf_is_that_of_scikit_learn() -> None:
+    counts = sp.random(30, 20, density=0.2, random_state=0, format="csr")
+    counts.data = np.ceil(counts.data * 4)
+    lists = TokenLists.of(
+        [np.repeat(counts[row].indices, counts[row].data.astype(int)).astype(str) for row in range(30)]
+    )
+    order = [int(word) for word in lists.words]
+    expected = TfidfTransformer(sublinear_tf=True).fit_transform(counts[:, order])
+    ours = unit_length(by_rarity(repeat_weights(lists.lists)))
+    np.testing.assert_allclose(ours.toarray(), expected.toarray(), atol=1e-12)
+
+
+def test_label_weight_falls_with_the_first_place_of_a_word() -> None:
+    lists = TokenLists.of([["water", "oil", "water"], [], ["oil"]])
+    weights = label_weights(lists.lists, 1.0).toarray()  # columns: oil, water
+    np.testing.assert_allclose(weights, [[1 / 2, 1], [0, 0], [1, 0]])
+    np.testing.assert_allclose(label_weights(lists.lists, 0.0).toarray(), [[1, 1], [0, 0], [1, 0]])
+
+
+def test_rows_without_words_stay_empty_and_finite() -> None:
+    for rows in ([[], ["a"], []], [[]], []):
+        matrix = unit_length(by_rarity(repeat_weights(TokenLists.of(rows).lists)))
+        assert matrix.shape[0] == len(rows)
+        assert np.isfinite(matrix.toarray()).all()
+
+
+def test_words_of_other_products_leave_no_trace() -> None:
+    lists = TokenLists.of([["b", "d"], ["a", "c"], ["d"]])
+    rows = np.array([0, 2])
+    alone = repeat_weights(TokenLists.of([["b", "d"], ["d"]]).lists)
+    taken = repeat_weights(lists.lists.take(rows))
+    assert taken.shape == alone.shape
+    np.testing.assert_array_equal(taken.toarray(), alone.toarray())
+
+
+def test_levels_of_a_category_path(shop) -> None:  # type: ignore[no-untyped-def]
+    assert path_prefixes("Skin") == ["Skin"]
+    category = shop.snapshot().items.category
+    tops = top_levels(category, 2)
+    assert tops.names == ("Hair > Oils", "Skin > Care", "Skin > Sun")
+    for code, top in zip(category.codes, tops.codes, strict=True):
+        assert (top == -1) == (code == -1)
+        assert code == -1 or category.names[code].startswith(tops.names[top])
