@@ -40,7 +40,7 @@ class Eligibility:
 
     def mask(self, row: int) -> npt.NDArray[np.bool_]:
         """Whether each item may be shown to query `row`, bool of shape (n_items,)."""
-        allowed = self.available & ~(self.item_bits & self.user_bits[row]).any(axis=1)
+        allowed: npt.NDArray[np.bool_] = self.available & ~(self.item_bits & self.user_bits[row]).any(axis=1)
         allowed[self.owned[row]] = False
         return allowed
 
@@ -48,13 +48,15 @@ class Eligibility:
         """Whether each item may be shown to each query, bool of shape (m, n_items): for small blocks."""
         profiles, profile = np.unique(self.user_bits, axis=0, return_inverse=True)
         free = [self.available & ~(self.item_bits & bits).any(axis=1) for bits in profiles]
-        allowed: npt.NDArray[np.bool_] = np.array(free, bool).reshape(-1, len(self.available))[profile.reshape(-1)]
+        table = np.array(free, bool).reshape(-1, len(self.available))
+        allowed: npt.NDArray[np.bool_] = table[profile.reshape(-1)]
         allowed[self.owned.rows, self.owned.values] = False
         return allowed
 
     def allows(self, row: npt.NDArray[np.integer], item: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
         """Whether each pair of a query row and an item is eligible, bool of the common shape."""
-        allowed = self.available[item] & ~(self.item_bits[item] & self.user_bits[row]).any(axis=-1)
+        clash = (self.item_bits[item] & self.user_bits[row]).any(axis=-1)
+        allowed: npt.NDArray[np.bool_] = self.available[item] & ~clash
         n_items = len(self.available)
         owned = self.owned.rows.astype(np.int64) * n_items + self.owned.values
         pairs = np.asarray(row, np.int64) * n_items + item

@@ -45,10 +45,9 @@ class Interactions:
 
     def take(self, rows: npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> "Interactions":
         """The rows named or masked; ascending rows keep the order sorted."""
-        if rows.dtype == np.bool_:
-            rows = np.flatnonzero(rows)
-        arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "stated"}
-        return replace(self, **arrays, stated={name: c.take(rows) for name, c in self.stated.items()})
+        at = np.flatnonzero(rows) if rows.dtype == np.bool_ else np.asarray(rows, np.int64)
+        arrays = {f.name: getattr(self, f.name)[at] for f in fields(self) if f.name != "stated"}
+        return replace(self, **arrays, stated={name: c.take(at) for name, c in self.stated.items()})
 
     def sorted(self) -> "Interactions":
         """The same events in the fixed order."""

@@ -88,11 +88,11 @@ class TokenLists:
         >>> TokenLists.of([["water", "glycerin"], []]).words
         ('glycerin', 'water')
         """
-        rows = [list(row) for row in rows]
-        words = tuple(sorted({word for row in rows for word in row}))
+        listed = [list(row) for row in rows]
+        words = tuple(sorted({word for row in listed for word in row}))
         codes = {word: code for code, word in enumerate(words)}
-        lengths = np.array([len(row) for row in rows], np.int64)
-        flat = np.fromiter((codes[word] for row in rows for word in row), np.int32, count=int(lengths.sum()))
+        lengths = np.array([len(row) for row in listed], np.int64)
+        flat = np.fromiter((codes[word] for row in listed for word in row), np.int32, int(lengths.sum()))
         return cls(Ragged(offsets_of(lengths), flat), words)
 
     @classmethod

@@ -27,7 +27,8 @@ class Ranked:
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
         """Length of each list, int64 of shape (m,)."""
-        return (self.items >= 0).sum(axis=1)
+        lengths: npt.NDArray[np.int64] = (self.items >= 0).sum(axis=1)
+        return lengths
 
     def take(self, rows: npt.NDArray[np.integer]) -> "Ranked":
         """The lists of the queries named, in that order."""

@@ -25,7 +25,7 @@ class Vectors:
     matrix: npt.NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        bad = ~np.isfinite(self.matrix).all(axis=1)
+        bad = ~np.asarray(np.isfinite(self.matrix).all(axis=1))
         if bad.any():
             raise DataContractError(
                 f"Vectors must be finite. {int(bad.sum())} of {len(bad)} items have NaN or infinity, "

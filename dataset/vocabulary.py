@@ -52,7 +52,7 @@ class Vocabulary:
     def encode(self, ids: "pd.Series[str] | Iterable[str]") -> npt.NDArray[np.int32]:
         """Codes of `ids`, int32 of shape (len(ids),); -1 where an id is unknown."""
         series = ids if isinstance(ids, pd.Series) else pd.Series(list(ids), dtype="str")
-        return series.map(self._codes).fillna(-1).to_numpy(np.int32)
+        return np.asarray(series.map(self._codes).fillna(-1), np.int32)
 
     def decode(self, codes: npt.NDArray[np.int32]) -> "pd.Series[str]":
         """Ids of `codes`; every code must be within the vocabulary."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dataset.candidates import Candidates
-from dataset.errors import ArtefactError, DataContractError
+from dataset.errors import ArtefactError, DataContractError, ParameterError
 from dataset.feature_matrix import FeatureMatrix
 from dataset.parameters import check_bool, check_choice, check_int, check_mapping, check_number
 from dataset.persistence import Saved
@@ -84,21 +84,23 @@ class LambdaMart:
         check_number(self, "l2", low=0)
         check_bool(self, "refit")
         check_mapping(self, "monotone")
+        if not set(self.monotone.values()) <= {-1, 0, 1}:
+            raise ParameterError("LambdaMart", "monotone", "a mapping to 1, 0 or -1", self.monotone)
 
     def fit(self, tables: TrainingTables, threads: int) -> "FittedLambdaMart":
         """Train on the past snapshots, stop on validation, and train again on all of them."""
         training, validation = tables()
-        usable = [table for table in training if len(table)]
+        usable = [table for table in training if table.grade.any()]
         if not usable:
             raise DataContractError(
-                "The ranker needs past queries whose truth retrieval found. Got none; move the cut-off later, "
-                "widen the sources or take ranking=reciprocal_rank_fusion."
+                "The ranker needs past queries whose truth retrieval found. Got none; move the cut-off "
+                "later, widen the sources or take ranking=reciprocal_rank_fusion."
             )
         names = usable[0].features.names
         parameters = self._parameters(names, threads)
         past = _to_lightgbm(RankingTable.concatenate(usable), parameters)
         history: dict[str, Any] = {}
-        if not len(validation):
+        if not validation.grade.any():  # nDCG would be 1 whatever the trees say
             booster = lgb.train(parameters, past, num_boost_round=self.num_trees)
             return self._fitted(booster, validation, history)
         booster = lgb.train(
@@ -232,9 +234,10 @@ def _to_lightgbm(
     sizes = np.diff(table.offsets)
     if sizes.max(initial=0) > MAX_ROWS_A_QUERY:
         raise DataContractError(
-            f"LightGBM takes at most {MAX_ROWS_A_QUERY:,} candidates a query. Got {sizes.max():,}; lower retrieval.budget."
+            f"LightGBM takes at most {MAX_ROWS_A_QUERY:,} candidates a query. Got {sizes.max():,}; "
+            "lower retrieval.budget."
         )
-    if table.grade.min(initial=0) < 0 or table.grade.max(initial=0) > MAX_GRADE:
+    if not ((table.grade >= 0) & (table.grade <= MAX_GRADE)).all():  # so that NaN fails too
         raise DataContractError(
             f"Grades must be within 0 and {MAX_GRADE}. Got {table.grade.min()} to {table.grade.max()}."
         )

@@ -44,5 +44,5 @@ class ReciprocalRankFusion(Saved):
     def score(self, candidates: Candidates, features: FeatureMatrix | None) -> npt.NDArray[np.float32]:
         """The sum of reciprocal ranks."""
         ranks = candidates.ranks
-        votes = np.where(ranks > 0, 1 / (np.float32(self.constant) + ranks), 0).astype(np.float32)
-        return votes.sum(axis=1, dtype=np.float32)
+        votes = np.where(ranks > 0, 1 / (np.float32(self.constant) + np.maximum(ranks, 1)), 0)
+        return np.asarray(votes.sum(axis=1), np.float32)

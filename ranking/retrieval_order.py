@@ -29,4 +29,4 @@ class RetrievalOrder(Saved):
         ranks = candidates.ranks
         best = np.where(ranks > 0, ranks, np.iinfo(np.int16).max).min(axis=1, initial=np.iinfo(np.int16).max)
         votes = np.where(ranks > 0, 1 / (np.float32(60) + ranks), 0).sum(axis=1)
-        return (votes - best).astype(np.float32)
+        return np.asarray(votes - best, np.float32)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dataset.errors import DataContractError
 from dataset.feature_matrix import FeatureMatrix
 from dataset.persistence import Saved
 
@@ -32,7 +33,18 @@ class RankingTable(Saved):
 
     @staticmethod
     def concatenate(tables: "Sequence[RankingTable]") -> "RankingTable":
-        """Tables with the same columns, one after the other."""
+        """Tables with the same columns, one after the other.
+
+        Raises
+        ------
+        DataContractError
+            If the columns differ, or stand in another order.
+        """
+        columns = {(table.features.names, table.features.categorical) for table in tables}
+        if len(columns) > 1:
+            raise DataContractError(
+                f"Tables to be joined must have the same columns in one order. Got {len(columns)} layouts."
+            )
         ends = np.cumsum([0, *(len(table) for table in tables)])
         offsets = [table.offsets[:-1] + start for table, start in zip(tables, ends[:-1], strict=True)]
         first = tables[0].features

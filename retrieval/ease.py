@@ -62,6 +62,9 @@ class Ease:
         """Solve for the items that the history knows."""
         events, n_items = snapshot.history, len(snapshot.items)
         items = np.unique(events.item)
+        row_of_item = np.full(n_items, -1, np.int32)
+        if not len(items):
+            return SparseRows(sp.csr_matrix((0, n_items), dtype=np.float32), row_of_item, 0.0, 0.0)
         if len(items) > MAX_ITEMS:
             raise ConfigurationError(
                 f"EASE inverts a dense matrix and takes at most {MAX_ITEMS:,} items. Got {len(items):,}; "
@@ -75,7 +78,6 @@ class Ease:
         matrix.data = np.minimum(matrix.data, 1.0).astype(np.float32)
         inverse = _lower_inverse(matrix.astype(np.float32), self.regularisation)
         neighbours = _largest_weights(inverse, self.neighbours, items, n_items)
-        row_of_item = np.full(n_items, -1, np.int32)
         row_of_item[items] = np.arange(len(items))
         return SparseRows(neighbours, row_of_item, self.step_decay, self.half_life_days)
 

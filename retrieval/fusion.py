@@ -2,20 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from dataset.candidates import Candidates
 from dataset.errors import ConfigurationError
-from dataset.parameters import check_int, check_mapping
+from dataset.parameters import check_choice, check_int, check_mapping
 from dataset.persistence import Saved
 from dataset.snapshot import Requests
 from retrieval.collaborative import Collaborative
 from retrieval.content import Content
-from retrieval.index import IndexSettings
+from retrieval.index import KINDS, IndexSettings
 from retrieval.kernels import fuse
 from retrieval.source import FittedSource, Source
+
+MAX_QUOTA: Final = 10_000  # ranks are int16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +42,21 @@ class Retrieval:
     def __post_init__(self) -> None:
         check_mapping(self, "sources")
         check_int(self, "budget", low=1, high=10_000)
+        check_choice(self, "index", KINDS)
         if not self.sources:
             raise ConfigurationError(
                 "Retrieval needs at least one source. Got none; leave one in retrieval.sources."
             )
+        for name, source in self.sources.items():
+            quota = getattr(source, "quota", None)
+            if quota is None or quota > MAX_QUOTA:
+                raise ConfigurationError(
+                    f"The source {name!r} must have a quota of at most {MAX_QUOTA:,}. Got {quota!r}."
+                )
+        if self.index != "auto":  # which is what a source takes that leaves it open
+            settings = IndexSettings(kind=self.index)
+            sources = {name: _with_index(source, settings) for name, source in self.sources.items()}
+            object.__setattr__(self, "sources", sources)
 
     @property
     def quotas(self) -> tuple[int, ...]:

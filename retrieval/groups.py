@@ -103,7 +103,7 @@ class Groups:
         overall = overall / max(overall.sum(), 1e-12)
         smooth = counts + self.smoothing * overall
         total = counts.sum(axis=1, keepdims=True) + self.smoothing
-        return np.divide(smooth, total, out=np.zeros(shape), where=total > 0)
+        return np.asarray(np.divide(smooth, total, out=np.zeros(shape), where=total > 0))
 
     def _ratings(
         self, snapshot: Snapshot, group: npt.NDArray[np.int32], n_groups: int

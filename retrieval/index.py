@@ -82,7 +82,7 @@ class VectorIndex(Saved):
         """Index `matrix`, (n, d), whose rows belong to the items of `item`, (n,)."""
         faiss.omp_set_num_threads(1)
         matrix = np.ascontiguousarray(matrix, np.float32)
-        kind = settings.resolve(len(matrix))
+        kind = settings.resolve(len(matrix)) if len(matrix) else "flat"
         index = None
         if kind == "ivf":
             cells = max(1, min(int(4 * np.sqrt(len(matrix))), len(matrix) // 39))
@@ -170,8 +170,10 @@ def _selector(rows: npt.NDArray[np.int64], n: int) -> Any:
 def k_means(matrix: npt.NDArray[np.float32], n_clusters: int, seed: int) -> npt.NDArray[np.float32]:
     """Centroids of Lloyd's algorithm, float32 of shape (at most n_clusters, d).
 
-    At most 256 rows a cluster are used for the fit, drawn by `seed`.
+    At most 256 rows a cluster are used for the fit, drawn by `seed`. No rows give one centroid, at 0.
     """
+    if not len(matrix):
+        return np.zeros((1, matrix.shape[1]), np.float32)
     faiss.omp_set_num_threads(1)
     matrix = np.ascontiguousarray(matrix, np.float32)
     n_clusters = min(n_clusters, len(matrix))
@@ -193,4 +195,4 @@ def nearest_centroid(
     """Number of the nearest centroid of each row, int32 of shape (n,)."""
     faiss.omp_set_num_threads(1)
     _, found = faiss.knn(np.ascontiguousarray(matrix, np.float32), centroids, 1, metric=faiss.METRIC_L2)
-    return found[:, 0].astype(np.int32)
+    return np.asarray(found[:, 0], np.int32)

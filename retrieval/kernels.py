@@ -33,9 +33,9 @@ def retrieve_through_rows(  # type: ignore[no-untyped-def]
     """Best items of the weighted sum of sparse rows: out[q] = top k of sum_e weights[e] * M[rows[e]].
 
     `offsets`: (m + 1,) events of each query; `rows`: row of the CSR matrix M (`data, indices, indptr`)
-    that each event points to, -1 for none. Items with a sum of 0 or less are never returned.
+    that each event points to, -1 for none. Items with a sum of 0 or less, or NaN, are never returned.
     """
-    total = np.zeros(n_items, np.float32)
+    total = np.full(n_items, -np.inf, np.float32)  # -inf: not reached, which a sum of 0 is not
     touched = np.empty(n_items, np.int32)
     excluded = np.full(n_items, -1, np.int64)
     for query in range(len(offsets) - 1):
@@ -48,17 +48,16 @@ def retrieve_through_rows(  # type: ignore[no-untyped-def]
                 continue
             for at in range(indptr[row], indptr[row + 1]):
                 item = indices[at]
-                if total[item] == 0:
+                if total[item] == -np.inf:
                     touched[n_touched] = item
                     n_touched += 1
+                    total[item] = 0
                 total[item] += weights[event] * data[at]
-                if total[item] == 0:  # never twice in `touched`
-                    total[item] = np.float32(1e-30)
         size = 0
         for at in range(n_touched):
             item = touched[at]
             score = total[item]
-            total[item] = 0
+            total[item] = -np.inf
             if (
                 score > 0
                 and excluded[item] != query
@@ -210,13 +209,15 @@ def fuse(columns, source_of, rank_of, n_sources, n_items, budget, offsets, out_i
         size = 0
         for slot in range(n):
             best = 32767
-            reciprocal = np.float32(0)
+            reciprocal = 0.0
             for source in range(n_sources):
                 rank = ranks[slot, source]
                 if rank > 0:
                     best = min(best, rank)
-                    reciprocal += np.float32(1) / (60 + rank)
-            size = heap_push(kept_items, kept_scores, size, items[slot], reciprocal - np.float32(best))
+                    reciprocal += 1 / (60 + rank)
+            # In the precision of the heap, or what ties with a member would seem better than it.
+            score = np.float32(reciprocal - best)
+            size = heap_push(kept_items, kept_scores, size, items[slot], score)
         for item in np.sort(kept_items[:size]):
             out_items[filled] = item
             out_ranks[filled] = ranks[slot_of[item]]

@@ -74,7 +74,7 @@ class Nearest(Saved):
         """Vectors to search for: the newest events' own, then the weighted sum; offsets (m + 1,), (s, d)."""
         history = requests.history
         row = self.row_of_item[history.item]
-        placed = row >= 0
+        placed = (row >= 0) & (history.weight > 0)
         query = history.query[placed]
         vectors = self.index.matrix[row[placed]]
         n = np.bincount(query, minlength=len(requests))
@@ -82,8 +82,9 @@ class Nearest(Saved):
         weights = event_weights(requests, self.step_decay, self.half_life_days)[placed]
         total = _sum_by_query(query, vectors * weights[:, None], len(requests))
         newest = np.flatnonzero(from_end < self.newest)
-        owner = np.concatenate([query[newest], np.flatnonzero(n)])
-        searches = np.concatenate([vectors[newest], total[n > 0]])
+        summed = np.flatnonzero(total.any(axis=1))  # a search for 0 would find anything at all
+        owner = np.concatenate([query[newest], summed])
+        searches = np.concatenate([vectors[newest], total[summed]])
         order = np.argsort(owner, kind="stable")
         offsets = offsets_of(np.bincount(owner, minlength=len(requests)))
         searches = searches[order]
@@ -95,7 +96,7 @@ class Nearest(Saved):
 def unit_length(matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Rows divided by their length; rows of zeros stay."""
     length = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return np.divide(matrix, length, out=np.zeros_like(matrix), where=length > 0)
+    return np.asarray(np.divide(matrix, length, out=np.zeros_like(matrix), where=length > 0))
 
 
 def _sum_by_query(

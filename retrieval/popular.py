@@ -34,10 +34,11 @@ class SortedLists(Saved):
     row_of_user: npt.NDArray[np.int32]
 
     @classmethod
-    def of(cls, values: npt.NDArray[np.float32], row_of_user: npt.NDArray[np.int32]) -> "SortedLists":
+    def of(cls, values: npt.NDArray[np.floating], row_of_user: npt.NDArray[np.int32]) -> "SortedLists":
         """Sort the lists."""
+        values = np.asarray(values, np.float32)  # first: what rounding makes equal is a tie
         order = np.argsort(-values, axis=1, kind="stable").astype(np.int32)
-        return cls(values.astype(np.float32), order, row_of_user)
+        return cls(values, order, row_of_user)
 
     def retrieve(self, requests: Requests, k: int) -> Ranked:
         """The first k eligible items of each user's list."""
@@ -101,4 +102,5 @@ def decayed_counts(
         weight = weight * np.exp2(-age_days / half_life_days)
     if window_days > 0:
         weight = weight * (age_days <= window_days)
-    return np.bincount(events.item, weights=weight, minlength=len(snapshot.items))
+    count = np.bincount(events.item, weights=weight, minlength=len(snapshot.items))
+    return np.asarray(count, np.float64)

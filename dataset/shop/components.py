@@ -124,7 +124,6 @@ def make_components(
     ingredients : Ragged
         Ingredient lists, codes into `INGREDIENTS`.
     """
-    n_brands = len(catalogue.brand_tier)
     blocks = [
         _need(catalogue),
         _taste(catalogue, rng),
@@ -134,15 +133,12 @@ def make_components(
         _one_each(catalogue.category * N_TIERS + catalogue.tier, rng, 0.8),
         _one_each(np.zeros(len(catalogue), np.int32), rng, 0.0),
     ]
-    n_needs, n_routines = len(CONCERNS) * len(SKIN_TYPES), len(CATEGORIES) * N_TIERS
-    sizes = (n_needs, len(STYLES), N_TIERS, n_brands, len(TRENDS), n_routines, 1)
-    firsts = np.cumsum([0, *sizes[:-1]]).tolist()
+    firsts = _firsts(len(catalogue.brand_tier))
     _, taste, price, brand, fashion, routine, base = firsts
     component = np.concatenate([b.component + first for b, first in zip(blocks, firsts, strict=True)])
     order = np.argsort(component, kind="stable")
-    n_epochs = -(-n_days // epoch_days)
     return Components(
-        offsets=offsets_of(np.bincount(component, minlength=sum(sizes))),
+        offsets=offsets_of(np.bincount(component, minlength=base + 1)),
         item=np.concatenate([b.item for b in blocks])[order],
         affinity=np.concatenate([b.affinity for b in blocks])[order],
         taste=taste,
@@ -155,10 +151,17 @@ def make_components(
         available_epoch=np.maximum(-(-catalogue.launch_day // epoch_days), 0).astype(np.int32),
         category=catalogue.category,
         avoidable=avoidable_bits(ingredients),
-        heat=_heat(n_epochs, rng),
+        heat=_heat(-(-n_days // epoch_days), rng),
         start=start,
         epoch_days=epoch_days,
     )
+
+
+def _firsts(n_brands: int) -> list[int]:
+    """First component of each family."""
+    n_needs, n_routines = len(CONCERNS) * len(SKIN_TYPES), len(CATEGORIES) * N_TIERS
+    sizes = (n_needs, len(STYLES), N_TIERS, n_brands, len(TRENDS), n_routines)
+    return [sum(sizes[:place]) for place in range(len(sizes) + 1)]
 
 
 def _need(catalogue: Catalogue) -> _Block:

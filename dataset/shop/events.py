@@ -1,7 +1,7 @@
 """What happens around purchases: looking, searching, saving before; liking and rating after."""
 
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,28 @@ OF_BOUGHT: Final = 0.6  # of searches and saves are of the product that is bough
 
 
 @dataclass(frozen=True)
+class Choices:
+    """What was chosen at each moment of `schedule`: n purchases.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    item : int32 array of shape (n,)
+        The item bought.
+    seen_offsets : int64 array of shape (n + 1,)
+    seen : int32 array
+        Other items looked at before purchase p are `seen[seen_offsets[p]:seen_offsets[p + 1]]`.
+    """
+
+    schedule: Schedule
+    item: npt.NDArray[np.int32]
+    seen_offsets: npt.NDArray[np.int64]
+    seen: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
 class Events:
-    """Events in random order, n rows; codes are rows of the users and items tables.
+    """Events, n rows; codes are rows of the users and items tables.
 
     Parameters
     ----------
@@ -54,51 +74,64 @@ class _World:
 
 
 def make_events(
-    schedule: Schedule,
-    item: npt.NDArray[np.int32],
-    seen_offsets: npt.NDArray[np.int64],
-    seen: npt.NDArray[np.int32],
+    choices: Choices,
     catalogue: Catalogue,
     population: Population,
     start: int,
     n_days: int,
     rng: np.random.Generator,
-) -> Events:
-    """All events, given the purchases.
+) -> dict[str, npt.NDArray[Any]]:
+    """The columns of `Events` for all events, given the purchases; rows in random order.
 
-    Parameters
-    ----------
-    item : int32 array
-        Item of each purchase of `schedule`.
-    seen_offsets, seen : int64 and int32 arrays
-        Other items looked at before purchase p are `seen[seen_offsets[p]:seen_offsets[p + 1]]`.
+    A plain dictionary, so that whoever goes on can let go of a column when it is done with: with the
+    columns the peak of memory is set.
     """
     world = _World(
         launch=start + catalogue.launch_day.astype(np.int64) * SECONDS_PER_DAY,
         first=start + population.first_day.astype(np.int64) * SECONDS_PER_DAY,
         end=start + n_days * SECONDS_PER_DAY,
     )
-    n = len(item)
-    match = match_of(population, catalogue, schedule.user, item)
-    purchase_of_seen = np.repeat(np.arange(n), np.diff(seen_offsets))
-    views_of_bought = np.repeat(np.arange(n), rng.poisson(BOUGHT_VIEWS, n))
-    searched, search_item = _some(SEARCH, item, purchase_of_seen, seen, rng)
-    saved, save_item = _some(SAVE, item, purchase_of_seen, seen, rng)
-    liked = np.flatnonzero(rng.random(n) < LIKE * (0.5 + match / 2))
-    rated = np.flatnonzero(rng.random(n) < RATING)
+    blocks = [
+        _bought(choices, rng),
+        *_before_purchases(choices, world, rng),
+        *_after_purchases(choices, catalogue, population, world, rng),
+    ]
+    order = rng.permutation(sum(len(block) for block in blocks))
+    parts = {f.name: [getattr(block, f.name) for block in blocks] for f in fields(Events)}
+    blocks.clear()
+    return {name: np.concatenate(parts.pop(name))[order] for name in list(parts)}
+
+
+def _before_purchases(choices: Choices, world: _World, rng: np.random.Generator) -> list[Events]:
+    """Views, searches and saves."""
+    schedule, item, seen = choices.schedule, choices.item, choices.seen
+    purchase_of_seen = np.repeat(np.arange(len(item)), np.diff(choices.seen_offsets))
+    views_of_bought = np.repeat(np.arange(len(item)), rng.poisson(BOUGHT_VIEWS, len(item)))
     viewed = np.concatenate([purchase_of_seen, views_of_bought])
     view_item = np.concatenate([seen, item[views_of_bought]])
-    score = 2.4 + match[rated] + catalogue.quality[item[rated]] + 0.8 * rng.standard_normal(len(rated))
-    stars = np.clip(np.round(score), 1, 5).astype(np.float32)
-    blocks = [
-        _bought(schedule, item, rng),
+    searched, search_item = _some(SEARCH, item, purchase_of_seen, seen, rng)
+    saved, save_item = _some(SAVE, item, purchase_of_seen, seen, rng)
+    return [
         _around("view", schedule, viewed, view_item, -_before(len(viewed), rng), world, rng),
         _around("search", schedule, searched, search_item, -_before(len(searched), rng), world, rng),
         _around("save", schedule, saved, save_item, -_before(len(saved), rng), world, rng),
+    ]
+
+
+def _after_purchases(
+    choices: Choices, catalogue: Catalogue, population: Population, world: _World, rng: np.random.Generator
+) -> list[Events]:
+    """Likes and ratings, by how well the item suits the user."""
+    schedule, item = choices.schedule, choices.item
+    match = match_of(population, catalogue, schedule.user, item)
+    liked = np.flatnonzero(rng.random(len(item)) < LIKE * (0.5 + match / 2))
+    rated = np.flatnonzero(rng.random(len(item)) < RATING)
+    score = 2.4 + match[rated] + catalogue.quality[item[rated]] + 0.8 * rng.standard_normal(len(rated))
+    stars = np.clip(np.round(score), 1, 5).astype(np.float32)
+    return [
         _around("like", schedule, liked, item[liked], _after(len(liked), 3, rng), world, rng),
         _around("rating", schedule, rated, item[rated], _after(len(rated), 18, rng), world, rng, stars),
     ]
-    return _shuffled(blocks, rng)
 
 
 def match_of(
@@ -147,11 +180,12 @@ def _after(n: int, mean_days: float, rng: np.random.Generator) -> npt.NDArray[np
     return 3_600 + rng.gamma(2.0, mean_days / 2 * SECONDS_PER_DAY, n).astype(np.int64)
 
 
-def _bought(schedule: Schedule, item: npt.NDArray[np.int32], rng: np.random.Generator) -> Events:
-    n = len(item)
+def _bought(choices: Choices, rng: np.random.Generator) -> Events:
+    n = len(choices.item)
     kind = np.full(n, KINDS.index("purchase"), np.int8)
     quantity = np.where(rng.random(n) < 0.08, np.float32(2), np.float32(1))
-    return Events(schedule.user, item, kind, np.full(n, np.nan, np.float32), quantity, schedule.time)
+    value = np.full(n, np.nan, np.float32)
+    return Events(choices.schedule.user, choices.item, kind, value, quantity, choices.schedule.time)
 
 
 def _around(
@@ -177,10 +211,3 @@ def _around(
     kinds = np.full(int(keep.sum()), KINDS.index(kind), np.int8)
     values = np.full(len(kinds), np.nan, np.float32) if value is None else value[keep]
     return Events(user[keep], item[keep], kinds, values, np.ones(len(kinds), np.float32), time[keep])
-
-
-def _shuffled(blocks: list[Events], rng: np.random.Generator) -> Events:
-    """All blocks in one, rows in random order: an order of rows tells nothing."""
-    order = rng.permutation(sum(len(block) for block in blocks))
-    names = (f.name for f in fields(Events))
-    return Events(*(np.concatenate([getattr(block, name) for block in blocks])[order] for name in names))

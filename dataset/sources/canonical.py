@@ -24,7 +24,9 @@ class Canonical:
         """The report, which holds the checksums of the tables."""
         report = Path(self.path) / "report.json"
         if not report.is_file():
-            raise DataContractError(f"{self.path} must be a folder of prepared tables. Got no report.json there.")
+            raise DataContractError(
+                f"{self.path} must be a folder of prepared tables. Got no report.json there."
+            )
         return [report]
 
     def read(self) -> Tables:

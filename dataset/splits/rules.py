@@ -104,9 +104,42 @@ class Rules:
             users=users_as_of(dataset.users, history),
             items=dataset.items,
             catalogue=seen,
-            event_weights=np.array([self.event_weights.get(kind, 0.0) for kind in KINDS], np.float32),
+            event_weights=self._weights,
             owned_kinds=self.owned_kinds,
         )
+
+    def latest(self, dataset: Dataset) -> Snapshot:
+        """The shop as it is now, right after its last event: every user is asked for, no truth is known.
+
+        The catalogue is that of today: a product without a launch date is on offer, whether or not anybody
+        has seen it yet; one that is to be launched later is not.
+
+        Raises
+        ------
+        DataContractError
+            If there is no event, or the events are not sorted.
+        """
+        events = check_events(dataset)
+        now = int(events.time.max()) + 1
+        n_users = len(dataset.users)
+        catalogue = (dataset.items.launched == UNKNOWN_TIME) | launched_by(dataset.items, now)
+        catalogue[events.item] = True
+        return Snapshot(
+            name="latest",
+            cutoff=now,
+            history=events,
+            queries=Queries(np.arange(n_users, dtype=np.int32), np.full(n_users, now, np.int64)),
+            truth=Qrels(Ragged.empty(n_users), np.zeros(0, np.int8)),
+            users=users_as_of(dataset.users, events),
+            items=dataset.items,
+            catalogue=catalogue,
+            event_weights=self._weights,
+            owned_kinds=self.owned_kinds,
+        )
+
+    @property
+    def _weights(self) -> npt.NDArray[np.float32]:
+        return np.array([self.event_weights.get(kind, 0.0) for kind in KINDS], np.float32)
 
     def _truth(
         self, future: Interactions, history: Interactions, n_items: int

@@ -46,6 +46,10 @@ class Splitter(Protocol):
         """Cut `dataset` into snapshots."""
         ...
 
+    def latest(self, dataset: Dataset) -> Snapshot:
+        """The moment after the last event, with every user as a query and no truth."""
+        ...
+
 
 def assemble(snapshots: Sequence[Snapshot], warnings: Sequence[str], *, by_position: bool = False) -> Split:
     """The split of `snapshots`, newest first: test, validation, then those for training.

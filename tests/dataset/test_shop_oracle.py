@@ -6,16 +6,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.stats import chi2
 
 from dataset.canonical import Tables
 from dataset.errors import DataContractError
-from dataset.shop.choice import DUE_FROM, DUE_TO, MEMORY, OWNED_AGAIN
+from dataset.shop.choice import (
+    DUE_FROM,
+    DUE_TO,
+    MEMORY,
+    OWNED_AGAIN,
+    Purchases,
+    draw_epoch,
+    people_of,
+    shelf_of,
+)
 from dataset.shop.mixtures import AT_BASE, AT_FASHION, AT_ROUTINE, N_OWN
 from dataset.shop.oracle import ShopOracle
 from dataset.sources.shop import Shop
 
 _START = 18_993
 _DAY = 86_400
+_OF_USERS = ("components", "weights", "tier", "habit", "avoids")
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +67,15 @@ def plainly(oracle: ShopOracle, user: int, time: int) -> npt.NDArray[np.float64]
         return density / density.sum() if density.sum() > 0 else density
 
     weights = mixtures.weights[user].astype(np.float64)
-    mixed = sum((weights[k] * component(int(mixtures.components[user, k])) for k in range(N_OWN)), np.zeros(n_items))
+    mixed = np.zeros(n_items)
+    for slot in range(N_OWN):
+        mixed = mixed + weights[slot] * component(int(mixtures.components[user, slot]))
     for trend, heat in enumerate(parts.heat[epoch]):
         mixed = mixed + weights[AT_FASHION] * heat * component(parts.fashion + trend)
     last = parts.category[items[-1]] if items else len(mixtures.replenish_days)
     for category, share in enumerate(mixtures.transitions[last]):
-        mixed = mixed + weights[AT_ROUTINE] * share * component(parts.routine + 4 * category + int(mixtures.tier[user]))
+        step = parts.routine + 4 * category + int(mixtures.tier[user])
+        mixed = mixed + weights[AT_ROUTINE] * share * component(step)
     mixed = mixed + weights[AT_BASE] * component(parts.base)
     mixed[(parts.avoidable & mixtures.avoids[user]) != 0] = 0
     mixed[list(set(items))] *= OWNED_AGAIN
@@ -98,6 +112,76 @@ def test_what_is_likely_happens_that_often(oracle: ShopOracle, told: npt.NDArray
     variance = np.bincount(bands, p * (1 - p), 20)
     deviation = (np.bincount(bands, hit_flat, 20) - expected) / np.sqrt(variance)
     assert (deviation**2).sum() < 45.3  # chi-square, 20 degrees of freedom, one in a thousand
+
+
+@pytest.mark.parametrize("part", ["habit", "weights", "heat", "transitions", "available_epoch", "affinity"])
+def test_another_model_explains_the_purchases_worse(
+    oracle: ShopOracle, told: npt.NDArray[np.float32], part: str
+) -> None:
+    """The likelihood of the truth is beyond that of a neighbour by more than four standard errors."""
+    parts, mixtures = oracle.components, oracle.mixtures
+    if part == "habit":
+        other = replace(oracle, mixtures=replace(mixtures, habit=mixtures.habit * np.float32(0.6)))
+    elif part == "weights":
+        other = replace(oracle, mixtures=replace(mixtures, weights=np.roll(mixtures.weights, 1, axis=0)))
+    elif part == "transitions":
+        other = replace(
+            oracle, mixtures=replace(mixtures, transitions=np.roll(mixtures.transitions, 1, axis=0))
+        )
+    elif part == "heat":
+        other = replace(oracle, components=replace(parts, heat=np.roll(parts.heat, 3, axis=0)))
+    elif part == "available_epoch":
+        early = np.maximum(parts.available_epoch - 1, 0)
+        other = replace(oracle, components=replace(parts, available_epoch=early))
+    else:
+        other = replace(oracle, components=replace(parts, affinity=np.ones_like(parts.affinity)))
+    rows = np.arange(len(told)), oracle.purchase_item
+    wrong = other.probabilities(purchase_users(oracle), oracle.purchase_time)
+    gain = np.log(told[rows].astype(np.float64)) - np.log(np.maximum(wrong[rows].astype(np.float64), 1e-9))
+    assert gain.mean() > 4 * gain.std() / np.sqrt(len(gain))
+
+
+@pytest.mark.parametrize("which", ["avoids", "habit", "first"])
+def test_draws_follow_the_oracle(oracle: ShopOracle, told: npt.NDArray[np.float32], which: str) -> None:
+    """One moment lived twenty thousand times: the kernel draws each item as often as the oracle says."""
+    users, n_clones = purchase_users(oracle), 20_000
+    parts, mixtures, begin = oracle.components, oracle.mixtures, oracle.purchase_offsets
+    age = np.arange(len(users)) - begin[users]
+    bought = oracle.purchase_item
+    repeated = np.array([bought[row] in bought[begin[user] : row] for row, user in enumerate(users)])
+    wanted = {
+        "avoids": (mixtures.avoids[users] > 0) & (age == 3),
+        "habit": repeated & (age == 9),
+        "first": age == 0,
+    }
+    row = int(np.flatnonzero(wanted[which])[1])
+    user, n_past = int(users[row]), int(age[row])
+    past = slice(row - n_past, row + 1)
+    item = np.tile(oracle.purchase_item[past], n_clones)
+    offsets = np.arange(n_clones + 1) * (n_past + 1)
+    rows = offsets[1:] - 1
+    item[rows] = -1
+    lived = Purchases(offsets, item, np.tile(oracle.purchase_time[past], n_clones))
+    clones = {
+        name: np.repeat(getattr(mixtures, name)[user : user + 1], n_clones, axis=0) for name in _OF_USERS
+    }
+    epoch = int(parts.epoch_of(oracle.purchase_time[row : row + 1])[0])
+    draw_epoch(
+        shelf_of(parts, mixtures, epoch),
+        people_of(replace(mixtures, **clones)),
+        lived,
+        rows,
+        np.repeat(np.arange(n_clones, dtype=np.int32), n_past + 1),
+        np.zeros(len(item) + 1, np.int64),
+        np.zeros(0, np.int32),
+        np.random.default_rng(1),
+    )
+    expected = told[row].astype(np.float64) * n_clones
+    observed = np.bincount(item[rows], minlength=len(expected))
+    assert observed[expected == 0].sum() == 0
+    often = expected > 5
+    statistic = ((observed - expected)[often] ** 2 / expected[often]).sum()
+    assert statistic < chi2.ppf(0.9999, often.sum())
 
 
 @pytest.mark.parametrize("which", ["item", "category", "repeat"])
@@ -139,7 +223,8 @@ def test_it_knows_the_shelf_and_what_is_avoided(oracle: ShopOracle, tables: Tabl
         assert p[:, launched > moment].sum() == 0
         for row in range(0, 500, 25):
             avoids = set(tables.users["avoids"][row])
-            assert p[row, tables.items["ingredients"].map(lambda names, a=avoids: bool(a & set(names)))].sum() == 0
+            refused = [bool(avoids & set(names)) for names in tables.items["ingredients"]]
+            assert p[row, refused].sum() == 0
 
 
 def test_it_does_not_look_ahead(oracle: ShopOracle) -> None:
@@ -165,7 +250,8 @@ def test_it_beats_popularity_by_far_on_new_items(oracle: ShopOracle) -> None:
     later[users[~past], items[~past]] = True
     later &= ~owned
     asked = np.flatnonzero(owned.any(axis=1) & later.any(axis=1))
-    popularity = np.broadcast_to(np.bincount(items[past], minlength=150).astype(np.float64), (len(asked), 150))
+    sales = np.bincount(items[past], minlength=150).astype(np.float64)
+    popularity = np.broadcast_to(sales, (len(asked), 150))
     truth = oracle.probabilities(asked, np.full(len(asked), cutoff))
     recall = {}
     for name, scores in (("popularity", popularity), ("oracle", truth)):
@@ -185,7 +271,8 @@ def test_recode_renames_and_refuses_nonsense(oracle: ShopOracle) -> None:
     again = coded.recode(np.argsort(users), np.argsort(items))
     np.testing.assert_array_equal(again.probabilities(np.arange(500), time), direct)
     fewer = oracle.recode(users[:9], items[:100])
-    np.testing.assert_array_equal(fewer.probabilities(np.arange(9), time[:9]), direct[users[:9]][:, items[:100]])
+    expected = direct[users[:9]][:, items[:100]]
+    np.testing.assert_array_equal(fewer.probabilities(np.arange(9), time[:9]), expected)
     bad: tuple[tuple[Any, Any], ...] = ((users, items - 1), (users + 1, items), (users, np.zeros(150, int)))
     for user_rows, item_rows in bad:
         with pytest.raises(DataContractError):
