@@ -1,1 +1,31 @@
 """What the ranker sees, and the vectors that retrieval searches."""
+
+from features.activity import Activity
+from features.affinity import Affinity
+from features.concern import Concern
+from features.feature_set import FeatureSet
+from features.group import Group
+from features.popularity import Popularity
+from features.product import Product
+from features.repeat import Repeat
+from features.retrieval_scores import RetrievalScores
+from features.similarity import Similarity
+from features.vectors.collaborative import CollaborativeVectors
+from features.vectors.functionality import FunctionalityVectors
+from features.vectors.ingredients import IngredientVectors
+
+__all__ = [
+    "Activity",
+    "Affinity",
+    "CollaborativeVectors",
+    "Concern",
+    "FeatureSet",
+    "FunctionalityVectors",
+    "Group",
+    "IngredientVectors",
+    "Popularity",
+    "Product",
+    "Repeat",
+    "RetrievalScores",
+    "Similarity",
+]

@@ -1,6 +1,6 @@
 """From a composed configuration to the work: what the commands in `scripts` call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +8,24 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
+from rich.table import Table
 
-from dataset.errors import ConfigurationError
+from dataset import persistence
+from dataset.dataset import Dataset
+from dataset.errors import ArtefactError, ConfigurationError
+from dataset.snapshot import Snapshot
 from evaluation.table import results_table
+from pipeline.artefacts import MANIFEST, sha256
 from pipeline.cache import Cache
 from pipeline.configuration import build
 from pipeline.experiment import Experiment
+from pipeline.lists_folder import ListsFolder
+from pipeline.preparation import load, prepare
+from pipeline.progress import Stopwatch
+from pipeline.recommendation import Recommendation
 from pipeline.run_folder import RunFolder
-from pipeline.two_stage import TwoStage
+from pipeline.stage_one import StageOneFitter
+from pipeline.two_stage import FittedTwoStage, TwoStage
 
 
 def run_experiment(config: DictConfig) -> dict[str, Any]:
@@ -32,6 +42,82 @@ def run_experiment(config: DictConfig) -> dict[str, Any]:
     return metrics
 
 
+def run_prepare(config: DictConfig) -> Mapping[str, Any]:
+    """Bring a source into the canonical tables; prints what became of its rows."""
+    source = build(config, "dataset")
+    out, limit = checked(lambda: (Path(str(config.out)), config.max_quarantined_share))
+    report = prepare(source, out, limit)
+    console = Console()
+    console.print(_counts_table(report))
+    for table, reasons in report["reasons"].items():
+        for reason, count in reasons.items():
+            console.print(f"{table}: {reason}: {count:,}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"Tables: {out}", highlight=False, markup=False, soft_wrap=True)
+    return report
+
+
+def run_recommend(config: DictConfig) -> dict[str, int]:
+    """Write the lists of every user with the model of a run; prints where they are."""
+    run, out, cache_dir = checked(lambda: (Path(str(config.run)), Path(str(config.out)), config.cache_dir))
+    engine = build(config, "engine")
+    settings = ("n", "as_of", "users", "part_size", "block_size")
+    job = checked(lambda: Recommendation(engine=engine, **{name: config[name] for name in settings}))
+    cache = Cache(Path(cache_dir) if cache_dir else None)
+    manifest = RunFolder(run).read()
+    folder = ListsFolder.begin(out)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    made = OmegaConf.create((run / "config.yaml").read_text(encoding="utf-8"))
+    assert isinstance(made, DictConfig)  # the manifest vouches for it
+    with job.stopwatch.stage("preparation"):
+        dataset = load(build(made, "dataset"), cache, made.seed, made.max_quarantined_share).dataset
+    if dataset.digest != manifest.get("data"):
+        if job.as_of == "test":
+            raise ArtefactError(
+                f"as_of=test needs the data that {run} was made with. Got other data; "
+                "bring the old files back, or take as_of=latest."
+            )
+        console.print("The data has changed since the run: the lists are made of it as it is now.")
+    model, snapshot = _at(run, made, job, cache, dataset)
+    run_id = f"{run.resolve().name}-{sha256(run / MANIFEST)[:8]}"
+    with job.stopwatch.stage("lists"):
+        counts = job.write(model, snapshot, dataset, folder, run_id)
+    facts = {"run_id": run_id, "n": job.n, "as_of": job.as_of, "data": dataset.digest, **counts}
+    folder.finish(facts)
+    if counts["short_lists"]:
+        console.print(
+            f"{counts['short_lists']:,} of {counts['users']:,} lists are shorter than n={job.n}: "
+            f"{int(snapshot.available.sum()):,} items are on offer, fewer where some are owned or avoided."
+        )
+    console.print(f"{counts['rows']:,} rows for {counts['users']:,} users. Lists: {out}")
+    return counts
+
+
+def _at(
+    run: Path, made: DictConfig, job: Recommendation, cache: Cache, dataset: Dataset
+) -> tuple[FittedTwoStage, Snapshot]:
+    """The model at the moment that is asked for, and that moment with its users."""
+    splitter = build(made, "split")
+    if job.as_of == "test":
+        return FittedTwoStage.load(run / "model"), job.asked(splitter.split(dataset).test)
+    snapshot = splitter.latest(dataset)
+    retrieval, features = build(made, "retrieval"), build(made, "features")
+    ranker = persistence.load(run / "model" / "ranker")
+    fitter = StageOneFitter(retrieval, features, job.engine, cache, job.stopwatch)
+    return FittedTwoStage(fitter.fit([snapshot])[0], ranker), job.asked(snapshot)
+
+
+def _counts_table(report: Mapping[str, Any]) -> Table:
+    """Rows of each table, by what became of them."""
+    names = ("in", "added", "kept", "quarantined", "merged", "cells")
+    table = Table(box=None)
+    table.add_column("table")
+    for name in names:
+        table.add_column("cells emptied" if name == "cells" else name, justify="right")
+    for key, counts in report["tables"].items():
+        table.add_row(key, *(f"{counts[name]:,}" for name in names))
+    return table
+
+
 def experiment_of(config: DictConfig) -> Experiment:
     """The specification that a configuration describes."""
     cache_dir = config.cache_dir
@@ -43,6 +129,7 @@ def experiment_of(config: DictConfig) -> Experiment:
             engine=build(config, "engine"),
             cache=Cache(Path(cache_dir) if cache_dir else None),
             block_size=config.block_size,
+            stopwatch=Stopwatch(Console(stderr=True)),
         )
     )
     return checked(

@@ -1,11 +1,13 @@
 """Files that are whole or absent: atomic writes, and folders whose manifest is checked before use."""
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +38,7 @@ def write_json(path: Path, value: object) -> None:
 def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
     """Fill a folder beside its place, seal it with a manifest, then move it there.
 
-    A folder of that name that is there already is replaced.
+    A folder of that name that is there already is replaced; of several writers the last one wins.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
@@ -44,10 +46,25 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
         temporary.mkdir()
         write(temporary)
         write_json(temporary / MANIFEST, {"files": checksums(temporary)})
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.replace(folder)
+        _publish(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _publish(temporary: Path, folder: Path) -> None:
+    """Rename onto `folder`; an older one is moved aside first, as a rename replaces only empty folders."""
+    while True:
+        try:
+            temporary.replace(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            return
+        aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+        with suppress(FileNotFoundError):  # another writer was faster
+            folder.replace(aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def checksums(folder: Path) -> dict[str, dict[str, Any]]:
@@ -91,7 +108,9 @@ def verify(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
     """
     root = folder.resolve()
     for name, expected in files.items():
-        path = (folder / name).resolve()
+        if not isinstance(expected, Mapping) or not {"bytes", "sha256"} <= set(expected):
+            raise ArtefactError(f"The manifest of {folder} must give size and sha256 of {name!r}.")
+        path = (folder / name).resolve() if "\0" not in name else root.parent
         if not path.is_relative_to(root):
             raise ArtefactError(f"Files of {folder} must lie inside it. Got {name!r}.")
         if not path.is_file():

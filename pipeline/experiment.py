@@ -152,9 +152,9 @@ class Experiment:
             config=config,
             title=name,
             question=(
-                f"Which of {int(test.available.sum()):,} products will each of {len(test.queries):,} shoppers take "
-                f"next, given what was known of them before {_date(test.cutoff)}? Items that a shopper has or avoids, "
-                "and items out of stock, are never shown."
+                f"Which of {int(test.available.sum()):,} products will each of {len(test.queries):,} shoppers "
+                f"take next, given what was known of them before {_date(test.cutoff)}? Items that a shopper "
+                "has or avoids, and items out of stock, are never shown."
             ),
             headline=k,
             importance=importance(),
@@ -184,7 +184,7 @@ def _write_per_query(path: Path, dataset: Dataset, evaluated: Evaluated) -> None
     """Each metric of each run by query, for paired comparisons later."""
     frame = evaluated.per_query.copy()
     frame["user"] = dataset.user_ids.decode(frame["user"].to_numpy(np.int32))
-    frame.astype({name: np.float32 for name in frame.columns[3:]}).to_parquet(path, index=False)
+    frame.astype(dict.fromkeys(frame.columns[3:], np.float32)).to_parquet(path, index=False)
 
 
 def _date(seconds: int) -> str:

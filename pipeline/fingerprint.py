@@ -36,7 +36,7 @@ def fingerprint_of_past(snapshot: Snapshot) -> str:
 
 @cache
 def fingerprint_of_code(*packages: str) -> str:
-    """sha256 over the modules of our packages: what old code computed is not taken for what new code would."""
+    """sha256 over the modules of our packages: what old code made is not taken for new."""
     digest = hashlib.sha256()
     for package in packages:
         folder = Path(next(iter(import_module(package).__path__)))

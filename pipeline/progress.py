@@ -1,7 +1,6 @@
 """What a person sees while it runs, and what it took: stages with their seconds and memory."""
 
 import resource
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -29,24 +28,29 @@ class Stopwatch:
     Parameters
     ----------
     console : Console
-        Where stages are shown; standard error by default, so that output can be piped.
+        Where stages are shown; nowhere by default, as suits a library.
     """
 
-    console: Console = field(default_factory=lambda: Console(file=sys.stderr))
+    console: Console = field(default_factory=lambda: Console(quiet=True))
     seconds: dict[str, float] = field(default_factory=dict)
     inside_blocks: dict[str, float] = field(default_factory=dict)
     peak_mb: dict[str, float] = field(default_factory=dict)
+    _inner: list[float] = field(default_factory=list)
     _started: float = field(default_factory=time.perf_counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage and say when it is done."""
+        """Time a stage and say when it is done; stages inside it count for themselves alone."""
         start = time.perf_counter()
+        self._inner.append(0.0)
         try:
             yield
         finally:
-            took = time.perf_counter() - start
+            elapsed = time.perf_counter() - start
+            took = elapsed - self._inner.pop()
+            if self._inner:
+                self._inner[-1] += elapsed
             self.seconds[name] = self.seconds.get(name, 0.0) + took
             self.peak_mb[name] = peak_rss_mb()
             self.console.print(f"[dim]{name.replace('_', ' '):<18}{took:8.1f} s[/]", highlight=False)

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -45,6 +46,8 @@ class RunFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
             (path / MANIFEST).unlink(missing_ok=True)
+            for stray in path.glob(".*." + "[0-9a-f]" * 32):  # of a run that was killed
+                shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
             write_text(path / "config.yaml", config)
             (path / "log.jsonl").write_text("", encoding="utf-8")
         except OSError as error:
@@ -90,15 +93,15 @@ def provenance() -> dict[str, Any]:
 def _revision() -> str | None:
     """Commit of the checkout that the code lies in, with "+" if it was changed; None outside of one."""
     try:
-        options = {
-            "cwd": Path(__file__).parent,
-            "capture_output": True,
-            "text": True,
-            "check": True,
-            "timeout": 10,
-        }
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], **options).stdout.strip()  # type: ignore[call-overload]
-        changed = subprocess.run(["git", "status", "--porcelain", "-uno"], **options).stdout.strip()  # type: ignore[call-overload]
+        commit = _git("rev-parse", "HEAD")
+        changed = _git("status", "--porcelain", "-uno")
     except (OSError, subprocess.SubprocessError):
         return None
-    return f"{commit}+" if changed else str(commit)
+    return f"{commit}+" if changed else commit
+
+
+def _git(*words: str) -> str:
+    folder = Path(__file__).parent
+    command = ["git", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()

@@ -77,7 +77,7 @@ class StageOneFitter:
         return [StageOne(*parts) for parts in zip(retrievals, features, vectors, strict=True)]
 
     def key(self, snapshot: Snapshot) -> str:
-        """Fingerprint of all that the candidates of a snapshot depend on, but for which queries they answer."""
+        """Fingerprint of all that the candidates of a snapshot depend on, but for the queries."""
         code = fingerprint_of_code("dataset", "features", "retrieval")
         return fingerprint(code, fingerprint_of_past(snapshot), self.retrieval, self.features.vectors)
 

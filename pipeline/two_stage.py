@@ -1,6 +1,6 @@
 """The recommender: retrieval narrows the catalogue, ranking orders what is left."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from dataset.candidates import Candidates
 from dataset.ordering import top_k_of_segments
+from dataset.parameters import check_int
 from dataset.persistence import Saved
 from dataset.queries import Qrels
 from dataset.ranked import Ranked
@@ -52,6 +53,9 @@ class TwoStage:
     cache: Cache = field(default_factory=Cache)
     block_size: int = 2048
     stopwatch: Stopwatch = field(default_factory=Stopwatch, compare=False)
+
+    def __post_init__(self) -> None:
+        check_int(self, "block_size", low=1)
 
     def fit(self, split: Split) -> "FittedTwoStage":
         """Fit stage one for every snapshot and the ranker on the past ones."""
@@ -113,8 +117,8 @@ class TwoStage:
             return self.cache.remember("candidates", name, lambda: stage_one.candidates(requests))
 
     def blocks(self, n: int) -> list[npt.NDArray[np.int64]]:
-        """Rows of each block of n queries; their number belongs to the data, not to the engine."""
-        return [np.arange(start, min(start + self.block_size, n)) for start in range(0, n, self.block_size)]
+        """Rows of each block of n queries."""
+        return blocks(n, self.block_size)
 
 
 @dataclass(frozen=True)
@@ -139,3 +143,26 @@ class FittedTwoStage(Saved):
         ranker: FittedRanker = self.ranker
         matrix = self.stage_one.matrix(requests, candidates) if ranker.features else None
         return top_k_of_segments(candidates.offsets, candidates.item, ranker.score(candidates, matrix), k)
+
+    def recommend(
+        self, snapshot: Snapshot, n: int, engine: Engine | None = None, block_size: int = 2048
+    ) -> Ranked:
+        """The n best items of each query of a snapshot, block by block.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+            The one that stage one was fitted for, or one with more queries at the same moment.
+        n : int
+        engine : Engine or None
+        block_size : int
+            Users worked on together; memory grows with it.
+        """
+        rows = blocks(len(snapshot.queries), block_size)
+        lists = (engine or Threads()).map(lambda part: self.rank(snapshot.requests(part), n), rows)
+        return Ranked.concatenate(list(lists))
+
+
+def blocks(n: int, size: int) -> list[npt.NDArray[np.int64]]:
+    """Rows of each block of n queries; their number belongs to the data, not to the engine."""
+    return [np.arange(start, min(start + size, n)) for start in range(0, n, size)]

@@ -1,1 +1,25 @@
 """Stage one: from a catalogue to a few hundred candidates."""
+
+from retrieval.clusters import Clusters
+from retrieval.collaborative import Collaborative
+from retrieval.content import Content
+from retrieval.ease import Ease
+from retrieval.fusion import Retrieval
+from retrieval.groups import Groups
+from retrieval.index import IndexSettings
+from retrieval.popular import Popular
+from retrieval.shuffled import Shuffled
+from retrieval.transitions import Transitions
+
+__all__ = [
+    "Clusters",
+    "Collaborative",
+    "Content",
+    "Ease",
+    "Groups",
+    "IndexSettings",
+    "Popular",
+    "Retrieval",
+    "Shuffled",
+    "Transitions",
+]

@@ -28,6 +28,10 @@ def told_in_a_sentence() -> Iterator[None]:
         stop(str(error), error.exit_code)
     except (HydraException, OmegaConfBaseException) as error:
         stop(_sentence(error), CONFIGURATION)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        stop(f"A folder and a file stand in each other's way: {_os_sentence(error)}.", CONFIGURATION)
+    except OSError as error:
+        stop(f"The system refused a file: {_os_sentence(error)}.", RESOURCES)
     except MemoryError:
         stop("There was not enough memory; lower block_size or threads.", RESOURCES)
     except KeyboardInterrupt:
@@ -42,6 +46,10 @@ def stop(message: str, exit_code: int) -> NoReturn:
 
 def _terminate(number: int, frame: object) -> NoReturn:
     stop("Terminated; finished stages are kept in the cache.", TERMINATED)
+
+
+def _os_sentence(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
 
 
 def _sentence(error: BaseException) -> str:

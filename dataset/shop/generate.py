@@ -55,7 +55,7 @@ def generate(plan: Plan) -> Tables:
     user_ids, item_ids = _ids("u", 6, plan.n_users, streams[8]), _ids("p", 5, plan.n_items, streams[9])
     functions = make_functions(catalogue, streams[9])
     return Tables(
-        users=users_table(population, user_ids, plan.start, streams[8]),
+        users=users_table(population, user_ids, streams[8]),
         items=items_table(catalogue, ingredients, functions, item_ids, plan.start, streams[9]),
         interactions=interactions_table(events, user_ids, item_ids),
         oracle=ShopOracle(

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dataset.interactions import SECONDS_PER_DAY
 from dataset.shop.catalogue import N_TIERS, Catalogue
 from dataset.shop.draws import draw_by_row, draw_distinct, draw_index
 from dataset.shop.words import (
@@ -141,13 +140,11 @@ def _days(
     return np.asarray(joined, np.int32), np.asarray(first, np.int32)
 
 
-def users_table(
-    population: Population, ids: "pd.Series[str]", start: int, rng: np.random.Generator
-) -> pd.DataFrame:
+def users_table(population: Population, ids: "pd.Series[str]", rng: np.random.Generator) -> pd.DataFrame:
     """The canonical users table: what users state, which is not all and not always true.
 
     Ages, skin types and skin tones are missing for some, 10 % state no concern, and one concern in
-    twelve is stated wrongly. What they avoid is stated in full. `joined_day` counts from 1970-01-01.
+    twelve is stated wrongly. What they avoid is stated in full.
     """
     n = len(population)
     return pd.DataFrame(
@@ -159,7 +156,6 @@ def users_table(
             "skin_tone": _labels(tuple(SKIN_TONES), population.skin_tone, rng.random(n) < 0.1),
             "concerns": _profiles(_stated(population.concerns, rng), CONCERNS),
             "avoids": _profiles(population.avoids, tuple(AVOIDABLE)),
-            "joined_day": (start // SECONDS_PER_DAY + population.joined_day).astype(np.float64),
         }
     )
 

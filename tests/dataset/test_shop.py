@@ -56,7 +56,6 @@ def assert_promises(tables: Tables, n_days: int, start: int) -> None:
     assert len(events) == len(tables.interactions), "an event names an unknown user or item"
     time = seconds(events["timestamp"])
     assert (time >= seconds(events["launched_at"])).all()
-    assert (time >= events["joined_day"] * _DAY).all()
     assert (time >= start).all()
     assert (time < start + n_days * _DAY).all()
     bought = events[events["kind"] == "purchase"]

@@ -1,0 +1,210 @@
+"""Every YAML builds what it says; nothing but our own specifications is ever instantiated."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_module
+from omegaconf import DictConfig, OmegaConf
+
+from dataset.errors import ConfigurationError, DataContractError, ParameterError
+from pipeline.applications import experiment_of, resolved
+from pipeline.configuration import build, check_targets
+from pipeline.experiment import Experiment
+
+CONF = Path(__file__).parents[2] / "conf"
+GROUPS = ("dataset", "split", "features", "retrieval", "ranking", "evaluation", "engine")
+ROOTS = ("experiment", "prepare", "recommend")
+CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+EXPERIMENTS = [path.stem for path in sorted((CONF / "experiment").glob("*.yaml"))]
+FILLED = ["dataset.path=/nowhere", "dataset.mapping=/nowhere/tables.yaml"]
+
+
+@pytest.fixture(autouse=True)
+def composer() -> Iterator[None]:
+    with initialize_config_module(config_module="conf", version_base="1.3"):
+        yield
+
+
+def composed(root: str, *overrides: str) -> DictConfig:
+    return compose(root, list(overrides))
+
+
+def test_every_yaml_is_covered() -> None:
+    names = {"experiment", *GROUPS}
+    covered = {*CHOICES, *(("experiment", name) for name in EXPERIMENTS)}
+    found = {(path.parent.name, path.stem) for path in CONF.glob("*/*.yaml")}
+    assert found == covered
+    assert {path.parent.name for path in CONF.glob("*/*.yaml")} == names
+    assert {path.stem for path in CONF.glob("*.yaml")} == {*ROOTS, "hydra_settings"}
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_every_choice_composes_and_builds(group: str, choice: str) -> None:
+    filled = [
+        name for name in FILLED if group == "dataset" and name.split("=")[0][8:] in _keys(group, choice)
+    ]
+    config = composed("experiment", f"{group}={choice}", *filled)
+    specification = build(config, group)
+    target = config[group]["_target_"]
+    assert f"{type(specification).__module__}.{type(specification).__qualname__}" == target
+
+
+def _keys(group: str, choice: str) -> set[str]:
+    return set(OmegaConf.load(CONF / group / f"{choice}.yaml"))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_composes_and_builds(name: str) -> None:
+    config = composed("experiment", f"experiment={name}")
+    assert isinstance(experiment_of(config), Experiment)
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_every_command_composes(root: str) -> None:
+    config = composed(root)
+    assert not config.get("hydra")
+
+
+def test_an_experiment_overrides_the_root() -> None:
+    assert composed("experiment", "experiment=tiny").run.name == "tiny"
+
+
+def test_a_plural_thing_is_removed_by_its_key() -> None:
+    config = composed("experiment", "~retrieval.sources.ease")
+    assert "ease" not in build(config, "retrieval").sources
+    assert len(build(config, "retrieval").sources) > 1
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "joblib.load",
+        "pandas.read_pickle",
+        "pandas.eval",
+        "os.system",
+        "builtins.eval",
+        "builtins.exec",
+        "subprocess.run",
+        "numpy.load",
+        "hydra.utils.get_method",
+        "dataset.encoding.hashlib.sha256",
+        "dataset.encoding.hashlib",
+        "dataset.ragged.pd.read_pickle",
+        "dataset.ragged.pd.eval",
+        "pipeline.artefacts.os.remove",
+        "pipeline.artefacts.shutil.rmtree",
+        "pipeline.run_folder.subprocess.run",
+        "pipeline.artefacts.write_text",
+        "pipeline.experiment.Evaluation",
+        "pipeline.progress.Console",
+        "retrieval.fusion.Popular",
+        "dataset.persistence.load",
+        "dataset..sources.shop.Shop",
+        ".dataset.sources.shop.Shop",
+        "dataset",
+        "Shop",
+        "",
+        " os.system",
+        "dataset.sources.shop.Shop()",
+        "dataset.sources.shop.Shop.__init__",
+        "dataset.sources.shop.Shop.__class__",
+        "dataset.sources.shop.Nobody",
+        "dataset.nowhere.Shop",
+        "datasets.load_dataset",
+        "dataset/../os.system",
+        7,
+        None,
+        ["dataset.sources.shop.Shop"],
+    ],
+)
+def test_a_foreign_target_is_refused(target: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reached(*args: Any, **kwargs: Any) -> None:
+        pytest.fail(f"{target} was instantiated")
+
+    monkeypatch.setattr("pipeline.configuration.instantiate", reached)
+    config = OmegaConf.create({"dataset": {"inner": [{"deep": {"_target_": target}}]}})
+    with pytest.raises(ConfigurationError) as refused:
+        build(config, "dataset")
+    assert refused.value.exit_code == 2
+    assert "_target_" in str(refused.value)
+
+
+def test_a_foreign_module_is_not_even_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hostile_module.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for target in ("hostile_module.run", "dataset.hostile_module.run"):
+        with pytest.raises(ConfigurationError):
+            check_targets({"_target_": target})
+    assert "hostile_module" not in sys.modules
+
+
+@pytest.mark.parametrize("key", ["_partial_", "_args_", "_convert_", "_recursive_"])
+def test_the_switches_of_hydra_are_refused(key: str) -> None:
+    target = {"_target_": "dataset.sources.shop.Shop"}
+    for node in ({**target, key: True}, {**target, "start": {key: []}}, {key: True}):
+        with pytest.raises(ConfigurationError, match=key):
+            build(OmegaConf.create({"dataset": node}), "dataset")
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "dataset.n_users=ten",
+        "dataset.n_users=1.5",
+        "dataset.n_users=true",
+        "dataset.n_users=null",
+        "dataset.n_users=0",
+        "dataset.n_users=[3]",
+        "dataset.start=yesterday",
+        "+dataset.nonsense=1",
+        "~dataset._target_",
+        "dataset.n_users=${nowhere}",
+        "dataset.n_users=???",
+    ],
+)
+def test_a_wrong_value_is_explained_in_a_sentence(override: str) -> None:
+    config = composed("experiment", override)
+    with pytest.raises(ConfigurationError) as refused:
+        build(config, "dataset")
+        experiment_of(config)
+    message = str(refused.value)
+    assert "\n" not in message
+    assert override.split("=")[0].split(".")[-1].strip("~+") in message or "dataset" in message
+
+
+def test_the_error_of_a_nested_specification_is_ours() -> None:
+    config = composed("experiment", "retrieval.sources.ease.regularisation=-1")
+    with pytest.raises(ParameterError, match="'regularisation' parameter of Ease"):
+        build(config, "retrieval")
+
+
+def test_what_is_not_there_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="must have 'elsewhere'"):
+        build(composed("experiment"), "elsewhere")
+
+
+def test_a_mandatory_value_that_is_missing_is_named() -> None:
+    config = composed("experiment", "dataset=canonical")
+    with pytest.raises(ConfigurationError, match=r"dataset\.path"):
+        build(config, "dataset")
+
+
+def test_a_data_error_keeps_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Any) -> None:
+        raise DataContractError("Bad data.")
+
+    monkeypatch.setattr("dataset.sources.shop.Shop.__post_init__", refuse)
+    with pytest.raises(DataContractError, match="Bad data"):
+        build(composed("experiment"), "dataset")
+
+
+def test_the_resolved_configuration_builds_the_same() -> None:
+    config = composed("experiment", "experiment=tiny", "seed=7")
+    again = OmegaConf.create(resolved(config))
+    assert isinstance(again, DictConfig)
+    for group in GROUPS:
+        assert build(again, group) == build(config, group)
+    assert again.ranking.seed == 7

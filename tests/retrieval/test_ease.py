@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from dataset.errors import ConfigurationError
+from retrieval import ease
+from retrieval.ease import Ease
+from tests.contracts import shops
+
+
+def by_formula(snapshot, source):
+    """B of equation 8 in float64, positive entries, items x items; and the items that the history knows."""
+    events = snapshot.history
+    weight = snapshot.history_weight.astype(np.float64)
+    if source.half_life_days:
+        weight = weight * 0.5 ** ((snapshot.cutoff - events.time) / 86_400 / source.half_life_days)
+    matrix = np.zeros((len(snapshot.users), len(snapshot.items)))
+    np.add.at(matrix, (events.user, events.item), weight)
+    items = np.unique(events.item)
+    matrix = np.minimum(matrix[:, items], 1)
+    inverse = np.linalg.inv(matrix.T @ matrix + source.regularisation * np.eye(len(items)))
+    weights = -inverse / np.diagonal(inverse)
+    np.fill_diagonal(weights, 0)
+    return items, np.maximum(weights, 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "source", [Ease(), Ease(regularisation=0.5), Ease(regularisation=3.0, half_life_days=20.0)], ids=str
+)
+def test_weights_equal_the_closed_form(source, seed):
+    snapshot = shops.snapshot(seed)
+    model = source.fit(snapshot, {})
+    items, expected = by_formula(snapshot, source)
+    np.testing.assert_array_equal(np.flatnonzero(model.row_of_item >= 0), items)
+    found = model.neighbours.toarray()[model.row_of_item[items]][:, items]
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_blocks_of_rows_change_nothing():
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(30, 23))
+    lower = np.asfortranarray(np.tril(np.linalg.inv(root.T @ root + np.eye(23))).astype(np.float32))
+    items = np.arange(23, dtype=np.int32) * 2
+    whole = ease._largest_weights(lower, 5, items, 50)
+    for block in (1, 7, 23, 100):
+        assert not (ease._largest_weights(lower, 5, items, 50, block) != whole).nnz
+
+
+def test_a_catalogue_too_large_to_invert_is_refused(monkeypatch):
+    monkeypatch.setattr(ease, "MAX_ITEMS", 5)
+    with pytest.raises(ConfigurationError, match=r"at most 5 items\. Got \d+; leave it out"):
+        Ease().fit(shops.snapshot(), {})
