@@ -82,7 +82,8 @@ def clean(tables: Tables, max_quarantined_share: float = 0.05) -> tuple[Tables, 
     DataContractError
         If a column is missing or mistyped, too much is quarantined, or no event or item is left.
     """
-    if not 0 <= max_quarantined_share <= 1:
+    number = isinstance(max_quarantined_share, int | float) and not isinstance(max_quarantined_share, bool)
+    if not number or not 0 <= max_quarantined_share <= 1:
         raise ConfigurationError(
             f"max_quarantined_share must be within 0 and 1. Got {max_quarantined_share!r} instead."
         )

@@ -28,6 +28,7 @@ class FittedActivity(Saved):
     ----------
     users : Lookup
     attributes : tuple of str
+        Names of their columns.
     categorical : tuple of str
         Those of `attributes` that hold category codes.
     table : float32 array of shape (len(users), len(attributes))
@@ -87,7 +88,8 @@ class Activity:
         table = np.empty((len(users), len(numeric) + len(labels)), np.float32)
         for column, values in enumerate([*numeric.values(), *labels.values()]):
             table[:, column] = values
-        return FittedActivity(users, (*numeric, *labels), tuple(labels), table, tuple(self.transaction_kinds))
+        named = tuple(f"attribute_{name}" for name in (*numeric, *labels))
+        return FittedActivity(users, named, named[len(numeric) :], table, tuple(self.transaction_kinds))
 
 
 def _columns(requests: Requests, transaction_kinds: tuple[str, ...]) -> npt.NDArray[np.float32]:

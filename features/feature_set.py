@@ -1,7 +1,8 @@
 """All embeddings and feature families of an experiment, as one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -23,19 +24,32 @@ class FittedFeatures(Saved):
     Parameters
     ----------
     families : mapping of str to FittedFamily
+    excluded : tuple of str
+        Patterns of columns that are left out.
     """
 
     families: Mapping[str, FittedFamily]
+    excluded: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Columns, "family.feature", family by family."""
-        return tuple(f"{key}.{name}" for key, family in self.families.items() for name in family.names)
+        return tuple(
+            f"{key}.{family.names[column]}"
+            for key, family in self.families.items()
+            for column in self._columns(key, family)
+        )
 
     @property
     def categorical(self) -> tuple[str, ...]:
         """Those of `names` that hold category codes."""
-        return tuple(f"{key}.{name}" for key, family in self.families.items() for name in family.categorical)
+        coded = {f"{key}.{name}" for key, family in self.families.items() for name in family.categorical}
+        return tuple(name for name in self.names if name in coded)
+
+    def _columns(self, key: str, family: FittedFamily) -> list[int]:
+        """Which columns of a family are kept."""
+        names = [f"{key}.{name}" for name in family.names]
+        return [at for at, name in enumerate(names) if not any(fnmatchcase(name, p) for p in self.excluded)]
 
     def transform(self, requests: Requests, candidates: Candidates) -> FeatureMatrix:
         """The features of a block of queries.
@@ -53,10 +67,13 @@ class FittedFeatures(Saved):
         names = self.names
         values = np.empty((len(candidates), len(names)), np.float32)
         start = 0
-        for family in self.families.values():
-            stop = start + len(family.names)
-            values[:, start:stop] = family.transform(requests, candidates)
-            start = stop
+        for key, family in self.families.items():
+            columns = self._columns(key, family)
+            if columns:
+                stop = start + len(columns)
+                block = family.transform(requests, candidates)
+                values[:, start:stop] = block if len(columns) == len(family.names) else block[:, columns]
+                start = stop
         return FeatureMatrix(values, names, self.categorical)
 
 
@@ -70,12 +87,17 @@ class FeatureSet:
         By name; retrieval sources and the similarity family refer to these names.
     families : mapping of str to Family
         By name; the order is that of the columns.
+    exclude : mapping of str to str
+        Shell patterns over "family.feature" of columns to leave out, each under a name of its own, so
+        that an experiment takes one back by `~features.exclude.NAME`.
     """
 
     vectors: Mapping[str, Embedding]
     families: Mapping[str, Family]
+    exclude: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_mapping(self, "exclude")
         for name in ("vectors", "families"):
             check_mapping(self, name)
             _check_fittable(self, name)
@@ -101,7 +123,8 @@ class FeatureSet:
             Names of the retrieval sources that the candidates will carry.
         """
         return FittedFeatures(
-            {name: family.fit(snapshot, vectors, sources) for name, family in self.families.items()}
+            {name: family.fit(snapshot, vectors, sources) for name, family in self.families.items()},
+            tuple(self.exclude.values()),
         )
 
 

@@ -31,7 +31,7 @@ class FittedRetrievalScores(Saved):
     @property
     def names(self) -> tuple[str, ...]:
         """Four columns a source, then what they say together."""
-        parts = ("score", "reciprocal_rank", "relative_score", "percentile")
+        parts = ("score", "reciprocal_rank", "relative", "percentile")
         return (*(f"{source}_{part}" for source in self.sources for part in parts), "n_sources", "fusion")
 
     @property
@@ -65,7 +65,7 @@ class RetrievalScores:
     """Scores and ranks of the sources.
 
     Columns, for each source: `{source}_score`; `_reciprocal_rank`, 0 where it did not nominate the candidate;
-    `_relative_score`, the score over the greatest magnitude in the query; `_percentile`, share of the
+    `_relative`, the score over the greatest magnitude in the query; `_percentile`, share of the
     query's scored candidates that score lower, ties half. Then `n_sources` that nominated the candidate, and
     `fusion`, the sum of 1 / (constant + rank) over them.
 

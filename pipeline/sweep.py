@@ -16,18 +16,21 @@ class SweepTable(Callback):
     """Prints the main run of each job side by side when all are done, and keeps it as `sweep.json`."""
 
     def __init__(self) -> None:
-        self._jobs: list[tuple[str, Path]] = []
+        self._jobs: list[tuple[list[str], Path]] = []
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         """Remember a job's overrides and folder."""
-        label = ", ".join(job_return.overrides) or "as configured"
-        self._jobs.append((label, Path(config.hydra.runtime.output_dir)))
+        self._jobs.append((list(job_return.overrides), Path(config.hydra.runtime.output_dir)))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Read the metrics of all jobs and show them."""
+        """Read the metrics of all jobs and show them, each by the overrides in which it differs."""
+        common = set.intersection(*(set(overrides) for overrides, _ in self._jobs)) if self._jobs else set()
         found = [
-            (label, json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
-            for label, folder in self._jobs
+            (
+                ", ".join(name for name in overrides if name not in common) or "as configured",
+                json.loads((folder / "metrics.json").read_text(encoding="utf-8")),
+            )
+            for overrides, folder in self._jobs
             if (folder / "metrics.json").is_file()
         ]
         if not found:

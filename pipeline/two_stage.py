@@ -22,8 +22,8 @@ from pipeline.fingerprint import fingerprint, fingerprint_of_code
 from pipeline.progress import Stopwatch
 from pipeline.stage_one import StageOne, StageOneFitter
 from ranking.labels import grades
-from ranking.negatives import NegativeSampling
 from ranking.ranker import FittedRanker, Ranker
+from ranking.sampling import Sampling
 from ranking.table import RankingTable
 from retrieval.fusion import Retrieval
 
@@ -65,9 +65,9 @@ class TwoStage:
 
         def tables() -> tuple[Sequence[RankingTable], RankingTable]:
             with self.stopwatch.stage("training_tables"):
-                past = [self._table(fitter, stages[s.name], s, self._negatives) for s in split.training]
+                past = [self._table(fitter, stages[s.name], s, self._sampling) for s in split.training]
                 return past, self._table(
-                    fitter, stages[split.validation.name], split.validation, self._negatives
+                    fitter, stages[split.validation.name], split.validation, self._sampling
                 )
 
         with self.stopwatch.stage("training"):
@@ -75,16 +75,16 @@ class TwoStage:
         return FittedTwoStage(stage_one=stages[split.test.name], ranker=ranker)
 
     @property
-    def _negatives(self) -> NegativeSampling:
-        sampling = getattr(self.ranking, "negatives", None)
-        return sampling if isinstance(sampling, NegativeSampling) else NegativeSampling(share=1.0)
+    def _sampling(self) -> Sampling:
+        sampling = getattr(self.ranking, "sampling", None)
+        return sampling if isinstance(sampling, Sampling) else Sampling()
 
     def _table(
-        self, fitter: StageOneFitter, stage_one: StageOne, snapshot: Snapshot, negatives: NegativeSampling
+        self, fitter: StageOneFitter, stage_one: StageOne, snapshot: Snapshot, sampling: Sampling
     ) -> RankingTable:
         """What the ranker learns from one snapshot, its blocks one after the other."""
         past = fitter.key(snapshot)
-        key = fingerprint(past, fingerprint_of_code("ranking"), self.features, negatives)
+        key = fingerprint(past, fingerprint_of_code("ranking"), self.features, sampling)
 
         def part(rows: npt.NDArray[np.int64]) -> RankingTable:
             truth = snapshot.truth.take(rows)
@@ -95,14 +95,15 @@ class TwoStage:
             candidates = self.candidates(past, stage_one, snapshot.requests(rows))
             # A query without a positive has no pair to learn from, so its features are not computed.
             relevant = grades(candidates, truth) > 0
-            positives = np.bincount(candidates.query[relevant], minlength=len(rows))
-            learnt = np.flatnonzero(positives)
-            kept = candidates.take(np.flatnonzero(positives[candidates.query] > 0)).of_queries(learnt)
+            use = np.bincount(candidates.query[relevant], minlength=len(rows)) > 0
+            use &= sampling.queries(snapshot.queries.user[rows], snapshot.is_warm[rows])
+            learnt = np.flatnonzero(use)
+            kept = candidates.take(np.flatnonzero(use[candidates.query])).of_queries(learnt)
             grade = grades(kept, truth.take(learnt))
             requests = snapshot.requests(rows[learnt])
             with self.stopwatch.inside("features"):
                 matrix = stage_one.matrix(requests, kept)
-            sample = negatives.sample(requests.queries.user[kept.query], kept.item, grade)
+            sample = sampling.sample(requests.queries.user[kept.query], kept.item, grade)
             offsets = np.searchsorted(sample, kept.offsets).astype(np.int64)
             return RankingTable(offsets, matrix.take(sample), grade[sample])
 

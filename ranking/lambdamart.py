@@ -1,5 +1,7 @@
 """Gradient-boosted trees trained on pairs weighted by what swapping them would change in nDCG."""
 
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +16,8 @@ from dataset.errors import ArtefactError, DataContractError, ParameterError
 from dataset.feature_matrix import FeatureMatrix
 from dataset.parameters import check_bool, check_choice, check_int, check_mapping, check_number
 from dataset.persistence import Saved
-from ranking.negatives import NegativeSampling
 from ranking.ranker import TrainingTables
+from ranking.sampling import Sampling
 from ranking.table import RankingTable
 
 MAX_ROWS_A_QUERY = 10_000  # LightGBM refuses larger groups
@@ -46,8 +48,8 @@ class LambdaMart:
         too: it is the nearest to the request in time.
     monotone : mapping of str to int
         1 or -1 for features that the score must rise or fall with.
-    negatives : NegativeSampling
-        Which candidates the tables hold.
+    sampling : Sampling
+        Which queries and candidates the tables hold.
     seed : int
 
     References
@@ -69,7 +71,7 @@ class LambdaMart:
     l2: float = 1.0
     refit: bool = True
     monotone: Mapping[str, int] = field(default_factory=dict)
-    negatives: NegativeSampling = field(default_factory=NegativeSampling)
+    sampling: Sampling = field(default_factory=Sampling)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -126,9 +128,10 @@ class LambdaMart:
         best = booster.best_iteration if booster.best_iteration > 0 else booster.current_iteration()
         curve = history.get("validation", {}).get(f"ndcg@{self.stop_at}", [])
         return FittedLambdaMart(
-            model=booster.model_to_string(num_iteration=best),
+            model=_without_threads(booster.model_to_string(num_iteration=best)),
             features=tuple(booster.feature_name()),
-            validation_curve=tuple(float(value) for value in curve),
+            # LightGBM adds the queries up by thread, so the last bits would depend on their number.
+            validation_curve=tuple(round(float(value), 9) for value in curve),
         )
 
     def _parameters(self, names: Sequence[str], threads: int) -> dict[str, Any]:
@@ -206,26 +209,46 @@ class FittedLambdaMart(Saved):
     def save(self, folder: Path) -> None:
         """Write the model as text and its feature list beside it."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "model.txt").write_text(self.model, encoding="utf-8")
-        _Columns(self.features, self.validation_curve).save(folder / "columns")
+        (folder / "model.txt").write_bytes(self.model.encode())
+        _Columns(self.features, self.validation_curve, _digest(self.model.encode())).save(folder / "columns")
         (folder / "value.json").write_text(
             '{"class": "ranking.lambdamart:FittedLambdaMart", "fields": {}}', encoding="utf-8"
         )
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote; checksums must be verified before: LightGBM dies of a cut file."""
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ArtefactError
+            If the model is missing or not the one that was written; LightGBM never sees it, since half a
+            model kills the process with SIGABRT or SIGSEGV.
+        """
         columns = _Columns.load(folder / "columns")
         try:
-            return cls((folder / "model.txt").read_text("utf-8"), columns.features, columns.validation_curve)
-        except (OSError, lgb.basic.LightGBMError) as error:
+            model = (folder / "model.txt").read_bytes()
+        except OSError as error:
             raise ArtefactError(f"{folder} must hold a LightGBM text model. Got: {error}.") from error
+        if _digest(model) != columns.digest:
+            raise ArtefactError(f"{folder / 'model.txt'} is not what was written; it was cut or changed.")
+        return cls(model.decode(), columns.features, columns.validation_curve)
 
 
 @dataclass(frozen=True)
 class _Columns(Saved):
     features: tuple[str, ...]
     validation_curve: tuple[float, ...]
+    digest: str
+
+
+def _digest(model: bytes) -> str:
+    return hashlib.sha256(model).hexdigest()
+
+
+def _without_threads(model: str) -> str:
+    """The text model without the number of threads that trained it: equal trees, equal bytes."""
+    return re.sub(r"^\[num_threads: \d+\]$", "[num_threads: 1]", model, flags=re.MULTILINE)
 
 
 def _to_lightgbm(

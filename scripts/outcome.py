@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NoReturn
 
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
@@ -53,6 +53,22 @@ def _os_sentence(error: OSError) -> str:
 
 
 def _sentence(error: BaseException) -> str:
-    """The message of an error without its layout."""
+    """The message of an error without its layout, and without Hydra's hints."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:2]) if lines else type(error).__name__
+    hints = ("Config search path", "See https", "Set the environment", "full_key", "object_type")
+    end = next((at for at, line in enumerate(lines) if line.startswith(hints)), len(lines))
+    said = _joined(lines[:end]) if end else type(error).__name__
+    if isinstance(error, OverrideParseException):
+        return f"The override {error.override!r} cannot be read: {said}."
+    return said
+
+
+def _joined(lines: list[str]) -> str:
+    """Sentences in one line; what follows a line that ends in a colon is a list."""
+    said, listing = lines[0], False
+    for line in lines[1:]:
+        if said.endswith(":"):
+            said, listing = f"{said} {line}", True
+        else:
+            said += (", " if listing else " " if said.endswith((".", ",")) else ". ") + line
+    return said

@@ -15,6 +15,7 @@ from dataset.snapshot import Snapshot
 from dataset.splits.rules import Rules, check_events, launched_by
 from dataset.splits.split import Split, assemble
 
+HALF_A_YEAR: Final = 182 * SECONDS_PER_DAY
 LARGEST_SHARE_OF_PAST: Final = 0.7
 
 
@@ -37,7 +38,8 @@ class Temporal(Rules):
         Number of training snapshots, at least 1. Changes results, and costs a fit each.
     horizon_days : float or None
         Length of the truth window of the past snapshots, at least .01. None: from the cut-off to the
-        last event, at least a day. Shrunk, with a warning, where the windows would take more than 70 %
+        last event, at least a day and at most half a year: nearer and more snapshots teach the ranker
+        better than longer ones. Shrunk, with a warning, where the windows would take more than 70 %
         of the time before the cut-off. Changes results.
     keep_one : bool
         Whether each user keeps at least one transaction in the history: for users whose every event lies
@@ -48,7 +50,7 @@ class Temporal(Rules):
     """
 
     cutoff: str | float = 0.85
-    n_training: int = 3
+    n_training: int = 2
     horizon_days: float | None = None
     keep_one: bool = False
 
@@ -99,7 +101,7 @@ class Temporal(Rules):
         """Length of the past windows in seconds, and what there is to say about it."""
         n_windows = self.n_training + 1
         wanted = (
-            max(int(time.max()) - cutoff, SECONDS_PER_DAY)
+            min(max(int(time.max()) - cutoff, SECONDS_PER_DAY), HALF_A_YEAR)
             if self.horizon_days is None
             else round(self.horizon_days * SECONDS_PER_DAY)
         )

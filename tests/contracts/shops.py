@@ -123,7 +123,9 @@ def _users(rng: np.random.Generator, n: int) -> Users:
     avoids = [WORDS[rng.random(len(WORDS)) < 0.12].tolist() for _ in range(n)]
     return Users(
         numeric={"age": np.where(rng.random(n) < 0.2, np.nan, rng.uniform(15, 80, n)).astype(np.float32)},
-        categorical={"skin_type": Categorical(rng.integers(-1, 3, n).astype(np.int32), ("dry", "mix", "oily"))},
+        categorical={
+            "skin_type": Categorical(rng.integers(-1, 3, n).astype(np.int32), ("dry", "mix", "oily"))
+        },
         concerns=TokenLists.empty(n),
         avoids=TokenLists.of([*avoids[:-1], ["unheard of"]]),
     )

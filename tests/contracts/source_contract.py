@@ -1,7 +1,7 @@
 """What every retrieval source must keep: a new one gets all these tests by naming itself.
 
-    class TestMine(SourceContract):
-        source = Mine(quota=10)
+class TestMine(SourceContract):
+    source = Mine(quota=10)
 """
 
 import re
@@ -70,9 +70,7 @@ class SourceContract:
         else:
             np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-5, atol=1e-5)
 
-    def assert_same_scores(
-        self, found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]
-    ) -> None:
+    def assert_same_scores(self, found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> None:
         """Equal, or for inexact scores equal to about six digits."""
         if self.exact:
             np.testing.assert_array_equal(found, expected)
@@ -236,7 +234,7 @@ class SourceContract:
                     self.changed(**{entry.name: wrong})
                 checked += 1
         assert checked
-        with pytest.raises(ParameterError, match="'quota' parameter .* at least 1.* Got 0 instead"):
+        with pytest.raises(ParameterError, match=r"'quota' parameter .* at least 1.* Got 0 instead"):
             self.changed(quota=0)
 
     def changed(self, **parameters: object) -> Source:

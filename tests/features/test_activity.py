@@ -35,10 +35,10 @@ def test_statistics_are_those_of_a_loop(shop) -> None:  # type: ignore[no-untype
         ratings = own.value[own.kind == KINDS.index("rating")]
         np.testing.assert_allclose(got["rating_mean"], ratings.mean() if len(ratings) else np.nan, rtol=1e-6)
         np.testing.assert_allclose(got["rating_std"], ratings.std() if len(ratings) else np.nan, atol=1e-6)
-        np.testing.assert_equal(got["age"], snapshot.users.numeric["age"][user])
+        np.testing.assert_equal(got["attribute_age"], snapshot.users.numeric["age"][user])
         code = snapshot.users.categorical["skin_type"].codes[user]
-        np.testing.assert_equal(got["skin_type"], code if code >= 0 else np.nan)
-    assert fitted.categorical == ("skin_type",)
+        np.testing.assert_equal(got["attribute_skin_type"], code if code >= 0 else np.nan)
+    assert fitted.categorical == ("attribute_skin_type",)
 
 
 def test_users_never_heard_of_have_no_attributes(shop) -> None:  # type: ignore[no-untyped-def]

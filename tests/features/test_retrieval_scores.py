@@ -25,10 +25,10 @@ def test_columns_are_those_of_a_loop(shop) -> None:  # type: ignore[no-untyped-d
             np.testing.assert_equal(got[f"{source}_score"], score)
             assert got[f"{source}_reciprocal_rank"] == pytest.approx(1 / rank if rank else 0)
             if np.isnan(score):
-                assert np.isnan([got[f"{source}_relative_score"], got[f"{source}_percentile"]]).all()
+                assert np.isnan([got[f"{source}_relative"], got[f"{source}_percentile"]]).all()
                 continue
             greatest = np.abs(others).max()
-            assert got[f"{source}_relative_score"] == pytest.approx(score / greatest if greatest else 0)
+            assert got[f"{source}_relative"] == pytest.approx(score / greatest if greatest else 0)
             below = (others < score).mean() + (others == score).mean() / 2
             assert got[f"{source}_percentile"] == pytest.approx(below)
         ranks = candidates.ranks[at][candidates.ranks[at] > 0]

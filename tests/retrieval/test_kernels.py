@@ -89,7 +89,13 @@ def test_a_sum_that_is_no_number_is_not_returned(bad):
     else:
         data[3] = np.nan
     arguments, _ = block(np.random.default_rng(0), m)
-    free = (np.ones(N_ITEMS, bool), arguments[1], np.zeros((m, 2), np.uint64), np.zeros(3, np.int64), arguments[4][:0])
+    free = (
+        np.ones(N_ITEMS, bool),
+        arguments[1],
+        np.zeros((m, 2), np.uint64),
+        np.zeros(3, np.int64),
+        arguments[4][:0],
+    )
     items, scores = empty(m, N_ITEMS)
     rows = np.zeros(repeats + 1, np.int32)
     retrieve_through_rows(
@@ -158,7 +164,7 @@ def test_the_best_of_several_searches_counts(seed, k):
 
 
 def fused_by_dict(lists, budget):
-    """{item: ranks by source} of one query, cut to the budget: best rank, then the reciprocal sum, then code."""
+    """{item: ranks by source} of one query, cut by best rank, then the reciprocal sum, then the code."""
     ranks = {}
     for source, listed in enumerate(lists):
         for rank, item in enumerate(listed, 1):

@@ -1,0 +1,61 @@
+"""What a ranker learns from: which queries, and which of the candidates that nobody took."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dataset.parameters import check_int, check_number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """Every positive, and each negative with the same probability, independent of its rank.
+
+    A draw hangs on the user and the item alone, by a seeded hash, not on block or row order.
+
+    Parameters
+    ----------
+    negatives : float
+        Probability to keep a negative, above 0 and at most 1. Changes results; time grows with it.
+    cold_queries : float
+        Probability to learn from a query whose user has no history, within 0 and 1. They tell nothing of
+        taste, and where they are many they drown those that do. Changes results.
+    seed : int
+    """
+
+    negatives: float = 0.3
+    cold_queries: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_number(self, "negatives", low=1e-6, high=1)
+        check_number(self, "cold_queries", low=0, high=1)
+        check_int(self, "seed", low=0)
+
+    def queries(self, user: npt.NDArray[np.int32], is_warm: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Which queries are learnt from, bool of shape (m,); the arguments, (m,), describe them."""
+        learnt: npt.NDArray[np.bool_] = is_warm | (self._uniform(user.astype(np.uint64)) < self.cold_queries)
+        return learnt
+
+    def sample(
+        self, user: npt.NDArray[np.int32], item: npt.NDArray[np.int32], grade: npt.NDArray[np.int8]
+    ) -> npt.NDArray[np.int64]:
+        """Rows kept, ascending; the arguments, all of shape (n,), describe the candidates."""
+        uniform = self._uniform((user.astype(np.uint64) << np.uint64(32)) | item.astype(np.uint64))
+        return np.flatnonzero((grade > 0) | (uniform < self.negatives))
+
+    def _uniform(self, key: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
+        """A number within 0 and 1 for each key, by a seeded hash."""
+        uniform: npt.NDArray[np.float64] = _mix(key ^ _mix(np.full(1, self.seed, np.uint64))) / np.float64(
+            2**64
+        )
+        return uniform
+
+
+def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014, figure 16)."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

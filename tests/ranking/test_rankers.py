@@ -1,0 +1,28 @@
+"""Every ranker keeps the contract of rankers."""
+
+from ranking.lambdamart import LambdaMart
+from ranking.reciprocal_rank_fusion import ReciprocalRankFusion
+from ranking.retrieval_order import RetrievalOrder
+from tests.contracts.ranker_contract import RankerContract
+
+SMALL = {"num_trees": 12, "stop_after": 5, "min_rows_a_leaf": 10}
+
+
+class TestLambdaMart(RankerContract):
+    ranker = LambdaMart(**SMALL)
+
+
+class TestLambdaMartOnAShareOfTheRows(RankerContract):
+    ranker = LambdaMart(**SMALL, row_fraction=0.7, refit=False, seed=3)
+
+
+class TestXendcg(RankerContract):
+    ranker = LambdaMart(**SMALL, objective="rank_xendcg")
+
+
+class TestReciprocalRankFusion(RankerContract):
+    ranker = ReciprocalRankFusion()
+
+
+class TestRetrievalOrder(RankerContract):
+    ranker = RetrievalOrder()
