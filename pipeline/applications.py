@@ -1,8 +1,9 @@
 """From a composed configuration to the work: what the commands in `scripts` call."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -10,7 +11,6 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
 
-from dataset import persistence
 from dataset.dataset import Dataset
 from dataset.errors import ArtefactError, ConfigurationError
 from dataset.snapshot import Snapshot
@@ -26,6 +26,8 @@ from pipeline.recommendation import Recommendation
 from pipeline.run_folder import RunFolder
 from pipeline.stage_one import StageOneFitter
 from pipeline.two_stage import FittedTwoStage, TwoStage
+
+Value = TypeVar("Value")
 
 
 def run_experiment(config: DictConfig) -> dict[str, Any]:
@@ -59,17 +61,15 @@ def run_prepare(config: DictConfig) -> Mapping[str, Any]:
 def run_recommend(config: DictConfig) -> dict[str, int]:
     """Write the lists of every user with the model of a run; prints where they are."""
     run, out, cache_dir = checked(lambda: (Path(str(config.run)), Path(str(config.out)), config.cache_dir))
-    engine = build(config, "engine")
-    settings = ("n", "as_of", "users", "part_size", "block_size")
-    job = checked(lambda: Recommendation(engine=engine, **{name: config[name] for name in settings}))
-    cache = Cache(Path(cache_dir) if cache_dir else None)
+    job = _recommendation(config)
     manifest = RunFolder(run).read()
-    folder = ListsFolder.begin(out)
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    folder = ListsFolder.at(out)
     made = OmegaConf.create((run / "config.yaml").read_text(encoding="utf-8"))
     assert isinstance(made, DictConfig)  # the manifest vouches for it
+    cache = Cache(Path(cache_dir) if cache_dir else None)
     with job.stopwatch.stage("preparation"):
         dataset = load(build(made, "dataset"), cache, made.seed, made.max_quarantined_share).dataset
+    console = Console(soft_wrap=True, highlight=False, markup=False)
     if dataset.digest != manifest.get("data"):
         if job.as_of == "test":
             raise ArtefactError(
@@ -81,8 +81,7 @@ def run_recommend(config: DictConfig) -> dict[str, int]:
     run_id = f"{run.resolve().name}-{sha256(run / MANIFEST)[:8]}"
     with job.stopwatch.stage("lists"):
         counts = job.write(model, snapshot, dataset, folder, run_id)
-    facts = {"run_id": run_id, "n": job.n, "as_of": job.as_of, "data": dataset.digest, **counts}
-    folder.finish(facts)
+    folder.finish({"run_id": run_id, "n": job.n, "as_of": job.as_of, "data": dataset.digest, **counts})
     if counts["short_lists"]:
         console.print(
             f"{counts['short_lists']:,} of {counts['users']:,} lists are shorter than n={job.n}: "
@@ -92,18 +91,25 @@ def run_recommend(config: DictConfig) -> dict[str, int]:
     return counts
 
 
+def _recommendation(config: DictConfig) -> Recommendation:
+    """The specification that the settings of `recommend` describe."""
+    engine = build(config, "engine")
+    names = ("n", "as_of", "users", "part_size", "block_size")
+    settings = checked(lambda: {name: config[name] for name in names})
+    return Recommendation(engine=engine, stopwatch=Stopwatch(Console(stderr=True)), **settings)
+
+
 def _at(
     run: Path, made: DictConfig, job: Recommendation, cache: Cache, dataset: Dataset
 ) -> tuple[FittedTwoStage, Snapshot]:
     """The model at the moment that is asked for, and that moment with its users."""
-    splitter = build(made, "split")
+    splitter, model = build(made, "split"), FittedTwoStage.load(run / "model")
     if job.as_of == "test":
-        return FittedTwoStage.load(run / "model"), job.asked(splitter.split(dataset).test)
+        return model, job.asked(splitter.split(dataset).test)
     snapshot = splitter.latest(dataset)
     retrieval, features = build(made, "retrieval"), build(made, "features")
-    ranker = persistence.load(run / "model" / "ranker")
     fitter = StageOneFitter(retrieval, features, job.engine, cache, job.stopwatch)
-    return FittedTwoStage(fitter.fit([snapshot])[0], ranker), job.asked(snapshot)
+    return replace(model, stage_one=fitter.fit([snapshot])[0]), job.asked(snapshot)
 
 
 def _counts_table(report: Mapping[str, Any]) -> Table:
@@ -150,7 +156,7 @@ def resolved(config: DictConfig) -> str:
     return checked(lambda: OmegaConf.to_yaml(config, resolve=True))
 
 
-def checked(read: Callable[[], Any]) -> Any:
+def checked(read: Callable[[], Value]) -> Value:
     """Turn what OmegaConf says of a missing or mistyped value into one sentence."""
     try:
         return read()

@@ -29,10 +29,10 @@ def build(config: DictConfig, key: str) -> Any:
     if node is None:
         raise ConfigurationError(f"The configuration must have '{key}'. Got nothing there.")
     try:
-        plain = OmegaConf.to_container(node, resolve=True, throw_on_missing=True) if OmegaConf.is_config(node) else node
-        check_targets(plain)
-        if not isinstance(plain, dict) or "_target_" not in plain:
-            raise ConfigurationError(f"'{key}' must be a component with a _target_. Got {plain!r}.")
+        if OmegaConf.is_config(node):
+            check_targets(OmegaConf.to_container(node, resolve=True, throw_on_missing=True))
+        if not isinstance(node, DictConfig) or "_target_" not in node:
+            raise ConfigurationError(f"'{key}' must be a component with a _target_. Got {node}.")
         return instantiate(node, _convert_="object")
     except HydraException as error:
         raise _explained(key, error) from error

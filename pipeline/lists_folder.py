@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,8 +33,8 @@ class ListsFolder:
     path: Path
 
     @classmethod
-    def begin(cls, path: Path) -> "ListsFolder":
-        """Make the folder, or empty it of older lists: the mark first, so that nobody reads a mixture.
+    def at(cls, path: Path) -> "ListsFolder":
+        """The folder, made if need be; what lies in it is left alone.
 
         Raises
         ------
@@ -49,11 +48,18 @@ class ListsFolder:
             raise ConfigurationError(f"out must be new, empty or a folder of lists. Got {path}.")
         with _written(path):
             path.mkdir(parents=True, exist_ok=True)
-            (path / SUCCESS).unlink(missing_ok=True)
-            for entry in path.iterdir():
-                entry.unlink() if entry.is_file() else shutil.rmtree(entry)
-            (path / PARTS).touch()
+            probe = path / f".{SUCCESS}.{uuid.uuid4().hex}"  # a full or read-only disk is told at once
+            probe.touch()
+            probe.unlink()
         return cls(path)
+
+    def clear(self) -> None:
+        """Take older lists away: the mark first, so that nobody reads a mixture."""
+        with _written(self.path):
+            (self.path / SUCCESS).unlink(missing_ok=True)
+            for entry in self.path.iterdir():
+                entry.unlink()
+            (self.path / PARTS).touch()
 
     def add(self, number: int, table: pa.Table, users: int) -> None:
         """Write a part under another name, then move it to its own and note it in the manifest."""

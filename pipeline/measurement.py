@@ -61,9 +61,9 @@ def measure(
         requests = snapshot.requests(rows)
         candidates = specification.candidates(past, fitted.stage_one, requests)
         with specification.stopwatch.inside("features"):
-            matrix = fitted.stage_one.matrix(requests, candidates) if fitted.ranker.features else None
+            matrix = fitted.matrix(requests, candidates)
         with specification.stopwatch.inside("ranking"):
-            scores = fitted.ranker.score(candidates, matrix)
+            scores = fitted.score(requests, candidates, matrix)
             runs = {"two_stage": top_k_of_segments(candidates.offsets, candidates.item, scores, k)}
         runs |= _without_stage_two(requests, candidates, others, oracle, k)
         return runs, RetrievalStatistics.of(candidates, snapshot.truth.take(rows))

@@ -78,10 +78,10 @@ def load(
         return Prepared(encode(tables, name, seed), inputs, quarantine.report())
     key = fingerprint(source, tuple(inputs.values()), max_quarantined_share, fingerprint_of_code("dataset"))
     folder = cache.folder / "prepared" / key[:32]
-    tables = _remembered(folder)
-    if tables is None:
+    remembered = _remembered(folder)
+    if remembered is None:
         prepare(source, folder, max_quarantined_share)
-        tables = read_tables(folder)
+    tables = remembered or read_tables(folder)
     return Prepared(encode(tables, name, seed), inputs, read_report(folder))
 
 

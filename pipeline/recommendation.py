@@ -202,15 +202,17 @@ class Recommendation:
     def write(
         self, model: FittedTwoStage, snapshot: Snapshot, dataset: Dataset, folder: ListsFolder, run_id: str
     ) -> dict[str, int]:
-        """Write the lists of every query of `snapshot`; returns counts of what was written."""
+        """Write the lists of every query of `snapshot` in place of older ones; returns counts."""
+        folder.clear()
         k = min(self.n, max(1, int(snapshot.available.sum())))
         answers = Answers(model, snapshot, POPULAR.fit(snapshot, {}), k)
-        ids = tuple(
-            pa.array(vocabulary.ids, pa.string()) for vocabulary in (dataset.user_ids, dataset.item_ids)
-        )
+        users = pa.array(dataset.user_ids.ids, pa.string())
+        items = pa.array(dataset.item_ids.ids, pa.string())
         counts = dict.fromkeys(("users", "rows", "parts", "short_lists", "filled_up"), 0)
         for part in self._parts(answers):
-            folder.add(counts["parts"], _table(part, *ids, run_id), sum(len(lists.user) for lists in part))
+            folder.add(
+                counts["parts"], _table(part, users, items, run_id), sum(len(lists.user) for lists in part)
+            )
             counts["parts"] += 1
             for lists in part:
                 lengths = np.bincount(lists.row, minlength=len(lists.user))

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dataset.candidates import Candidates
+from dataset.feature_matrix import FeatureMatrix
 from dataset.ordering import top_k_of_segments
 from dataset.parameters import check_int
 from dataset.persistence import Saved
@@ -23,6 +24,7 @@ from pipeline.progress import Stopwatch
 from pipeline.stage_one import StageOne, StageOneFitter
 from ranking.labels import grades
 from ranking.ranker import FittedRanker, Ranker
+from ranking.reciprocal_rank_fusion import ReciprocalRankFusion
 from ranking.sampling import Sampling
 from ranking.table import RankingTable
 from retrieval.fusion import Retrieval
@@ -72,7 +74,12 @@ class TwoStage:
 
         with self.stopwatch.stage("training"):
             ranker = self.ranking.fit(tables, self.engine.workers)
-        return FittedTwoStage(stage_one=stages[split.test.name], ranker=ranker)
+        learnt_warm_only = bool(ranker.features) and self._sampling.cold_queries == 0
+        return FittedTwoStage(
+            stage_one=stages[split.test.name],
+            ranker=ranker,
+            cold_ranker=ReciprocalRankFusion() if learnt_warm_only else ranker,
+        )
 
     @property
     def _sampling(self) -> Sampling:
@@ -96,7 +103,6 @@ class TwoStage:
             # A query without a positive has no pair to learn from, so its features are not computed.
             relevant = grades(candidates, truth) > 0
             use = np.bincount(candidates.query[relevant], minlength=len(rows)) > 0
-            use &= sampling.queries(snapshot.queries.user[rows], snapshot.is_warm[rows])
             learnt = np.flatnonzero(use)
             kept = candidates.take(np.flatnonzero(use[candidates.query])).of_queries(learnt)
             grade = grades(kept, truth.take(learnt))
@@ -107,7 +113,10 @@ class TwoStage:
             offsets = np.searchsorted(sample, kept.offsets).astype(np.int64)
             return RankingTable(offsets, matrix.take(sample), grade[sample])
 
-        blocks = self.blocks(len(snapshot.queries))
+        learnt_from = sampling.queries(snapshot.queries.user, snapshot.is_warm)
+        if not len(learnt_from):
+            return part(learnt_from)
+        blocks = [learnt_from[rows] for rows in self.blocks(len(learnt_from))]
         parts = self.stopwatch.track(self.engine.map(part, blocks), len(blocks), snapshot.name)
         return RankingTable.concatenate(list(parts))
 
@@ -130,10 +139,14 @@ class FittedTwoStage(Saved):
     ----------
     stage_one : StageOne
     ranker : FittedRanker
+    cold_ranker : FittedRanker
+        For users without history: where the ranker never saw any, it would have to guess, and the
+        sources' own votes decide.
     """
 
     stage_one: StageOne
     ranker: Any
+    cold_ranker: Any
 
     def rank(self, requests: Requests, k: int) -> Ranked:
         """The k best items of each query of a block."""
@@ -141,9 +154,23 @@ class FittedTwoStage(Saved):
 
     def order(self, requests: Requests, candidates: Candidates, k: int) -> Ranked:
         """The k best of given candidates."""
+        scores = self.score(requests, candidates, self.matrix(requests, candidates))
+        return top_k_of_segments(candidates.offsets, candidates.item, scores, k)
+
+    def matrix(self, requests: Requests, candidates: Candidates) -> FeatureMatrix | None:
+        """Features of given candidates; None where the ranker reads none."""
         ranker: FittedRanker = self.ranker
-        matrix = self.stage_one.matrix(requests, candidates) if ranker.features else None
-        return top_k_of_segments(candidates.offsets, candidates.item, ranker.score(candidates, matrix), k)
+        return self.stage_one.matrix(requests, candidates) if ranker.features else None
+
+    def score(
+        self, requests: Requests, candidates: Candidates, matrix: FeatureMatrix | None
+    ) -> npt.NDArray[np.float32]:
+        """Score of given candidates, float32 of shape (len(candidates),)."""
+        scores: npt.NDArray[np.float32] = self.ranker.score(candidates, matrix)
+        is_cold = requests.history.lengths[candidates.query] == 0
+        if is_cold.any():
+            scores = np.where(is_cold, self.cold_ranker.score(candidates, matrix), scores)
+        return scores
 
     def recommend(
         self, snapshot: Snapshot, n: int, engine: Engine | None = None, block_size: int = 2048

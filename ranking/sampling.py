@@ -21,22 +21,33 @@ class Sampling:
     cold_queries : float
         Probability to learn from a query whose user has no history, within 0 and 1. They tell nothing of
         taste, and where they are many they drown those that do. Changes results.
+    max_queries : int
+        Queries learnt from a snapshot, at most; more are drawn by hash. Changes results; bounds time and
+        memory of the training.
     seed : int
     """
 
     negatives: float = 0.3
     cold_queries: float = 0.0
+    max_queries: int = 25_000
     seed: int = 0
 
     def __post_init__(self) -> None:
         check_number(self, "negatives", low=1e-6, high=1)
         check_number(self, "cold_queries", low=0, high=1)
+        check_int(self, "max_queries", low=1)
         check_int(self, "seed", low=0)
 
-    def queries(self, user: npt.NDArray[np.int32], is_warm: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Which queries are learnt from, bool of shape (m,); the arguments, (m,), describe them."""
-        learnt: npt.NDArray[np.bool_] = is_warm | (self._uniform(user.astype(np.uint64)) < self.cold_queries)
-        return learnt
+    def queries(
+        self, user: npt.NDArray[np.int32], is_warm: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.int64]:
+        """Rows of the queries that are learnt from, ascending; the arguments, (m,), describe them all."""
+        draw = self._uniform(user.astype(np.uint64))
+        rows = np.flatnonzero(is_warm | (draw < self.cold_queries))
+        if len(rows) <= self.max_queries:
+            return rows
+        order = self._uniform(_mix(user[rows].astype(np.uint64)))  # apart from what chose the cold ones
+        return np.sort(rows[np.argsort(order, kind="stable")[: self.max_queries]])
 
     def sample(
         self, user: npt.NDArray[np.int32], item: npt.NDArray[np.int32], grade: npt.NDArray[np.int8]

@@ -1,6 +1,6 @@
 """One run on a small shop that all end-to-end tests share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,6 @@ def shop_run(experiment: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture
-def without_plots(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the report out: it takes longer than all else on a small shop, and has its own tests."""
     monkeypatch.setattr("pipeline.experiment.render", lambda content: "<html></html>")
-    yield

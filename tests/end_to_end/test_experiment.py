@@ -100,7 +100,9 @@ def test_the_same_again_gives_the_same_bytes(shop_run: Path, experiment: Run, ov
 
 
 @pytest.mark.usefixtures("without_plots")
-def test_a_parameter_of_the_ranker_computes_no_candidate_again(shop_run: Path, experiment: Run, cache: str) -> None:
+def test_a_parameter_of_the_ranker_computes_no_candidate_again(
+    shop_run: Path, experiment: Run, cache: str
+) -> None:
     folder = Path(cache.partition("=")[2])
     stages = ("prepared", "vectors", "sources", "tables", "candidates")
     before = {name: sorted((folder / name).iterdir()) for name in stages}
@@ -119,7 +121,7 @@ def test_a_parameter_of_the_ranker_computes_no_candidate_again(shop_run: Path, e
         ("ranking=reciprocal_rank_fusion", "ReciprocalRankFusion"),
         ("~retrieval.sources.ease", ""),
         ("retrieval.index=hnsw", ""),
-        ("retrieval.index=ivf", ""),
+        pytest.param("retrieval.index=ivf", "", marks=pytest.mark.slow),
         ("features=minimal", ""),
         ("split=leave_last_out", "LeaveLastOut"),
         ("split=random", "Random"),
@@ -160,7 +162,9 @@ def test_a_sweep_ends_in_a_table(glowrank: Command, cache: str, tmp_path: Path) 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_runs(glowrank: Command, cache: str, tmp_path: Path, name: str) -> None:
-    outcome = glowrank("experiment", *SMALL, f"experiment={name}", *QUICK, cache, f"run.dir={tmp_path / 'run'}")
+    outcome = glowrank(
+        "experiment", *SMALL, f"experiment={name}", *QUICK, cache, f"run.dir={tmp_path / 'run'}"
+    )
     assert outcome.code == 0, outcome.err
 
 

@@ -1,5 +1,6 @@
 """What a user can get wrong, and how it is told: one sentence, the right exit code, nothing left behind."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -57,30 +58,16 @@ def test_an_unknown_verb(glowrank: Command, verb: str) -> None:
         ("a=b=c=[", "a=b=c=["),
         ("ranking.num_leaves=ten", "'num_leaves' parameter of LambdaMart must be an int of at least 2"),
         ("ranking.num_leaves=1", "'num_leaves' parameter of LambdaMart must be an int of at least 2. Got 1"),
-        ("ranking.num_leaves=2.5", "num_leaves"),
-        ("ranking.learning_rate=.nan", "learning_rate"),
-        ("ranking.objective=pointwise", "objective"),
-        ("retrieval.budget=0", "budget"),
-        ("retrieval.index=cube", "index"),
         ("+retrieval.sources.mine.quota=5", "mine"),
-        ("retrieval.sources.ease=null", "ease"),
-        ("dataset.n_users=0", "n_users"),
         ("split.cutoff=soon", "cutoff"),
-        ("split.cutoff=2", "cutoff"),
-        ("evaluation.cutoffs=[]", "cutoffs"),
-        ("evaluation.headline=7", "headline"),
-        ("engine.threads=0", "threads"),
         ("threads=many", "threads"),
-        ("block_size=0", "block_size"),
         ("block_size=large", "block_size"),
         ("seed=-1", "seed"),
         ("seed=x", "seed"),
         ("max_quarantined_share=2", "max_quarantined_share"),
-        ("max_quarantined_share=true", "max_quarantined_share"),
         ("max_quarantined_share=few", "max_quarantined_share"),
         ("baselines.popularity._target_=os.system", "os.system"),
         ("ranking._target_=dataset.ragged.pd.read_pickle", "read_pickle"),
-        ("+ranking._partial_=true", "_partial_"),
         ("run.dir=???", "run.dir"),
     ],
 )
@@ -103,7 +90,9 @@ def test_a_mandatory_value_that_is_missing(glowrank: Command, cache: str, tmp_pa
         ("dataset=tables", "dataset.path=/nowhere", f"dataset.mapping={DATA / 'tables.yaml'}"),
     ],
 )
-def test_data_that_is_not_there(glowrank: Command, cache: str, tmp_path: Path, overrides: tuple[str, ...]) -> None:
+def test_data_that_is_not_there(
+    glowrank: Command, cache: str, tmp_path: Path, overrides: tuple[str, ...]
+) -> None:
     outcome = glowrank("experiment", *overrides, cache, f"run.dir={tmp_path / 'run'}")
     assert outcome.code == 4
     assert "/nowhere" in outcome.sentence
@@ -156,14 +145,18 @@ def test_an_output_that_cannot_be_written(glowrank: Command) -> None:
 
 
 def test_a_cache_that_cannot_be_written(glowrank: Command, tmp_path: Path) -> None:
-    outcome = glowrank("experiment", *SMALL, *QUICK, "cache_dir=/proc/glowrank", f"run.dir={tmp_path / 'run'}")
+    outcome = glowrank(
+        "experiment", *SMALL, *QUICK, "cache_dir=/proc/glowrank", f"run.dir={tmp_path / 'run'}"
+    )
     assert outcome.code == 5
     assert "/proc" in outcome.sentence
 
 
 @pytest.mark.usefixtures("without_plots")
-def test_a_folder_of_a_run_that_was_killed_is_used_again(experiment: Callable[..., Path]) -> None:
-    folder = experiment()
+def test_a_folder_of_a_run_that_was_killed_is_used_again(
+    experiment: Callable[..., Path], shop_run: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(shop_run, tmp_path / "run"))
     (folder / MANIFEST).unlink()
     stray = folder / ".model.0123456789abcdef0123456789abcdef"
     stray.mkdir()
@@ -202,7 +195,9 @@ def test_a_process_of_its_own_ends_the_same_way(tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("glowrank")
     start = [str(program)] if program.exists() else [sys.executable, "-m", "scripts.main"]
     command = [*start, "experiment", "ranking.num_leaves=ten", f"run.dir={tmp_path / 'run'}"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    ended = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2]
+    )
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1, ended.stderr
     assert "num_leaves" in ended.stderr

@@ -131,7 +131,10 @@ def test_a_malformed_list_is_counted(glowrank: Command, tmp_path: Path) -> None:
     [
         ({"events": {**EVENTS, "at": ["never"] * N_EVENTS}}, "interactions may be quarantined"),
         ({"events": {**EVENTS, "sku": ["p9"] * N_EVENTS}}, "unknown item"),
-        ({"events": {name: cells for name, cells in EVENTS.items() if name != "sku"}}, "must have the column sku"),
+        (
+            {"events": {name: cells for name, cells in EVENTS.items() if name != "sku"}},
+            "must have the column sku",
+        ),
         ({"events": {name: [] for name in EVENTS}}, "At least one event"),
     ],
 )

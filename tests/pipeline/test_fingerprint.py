@@ -35,8 +35,8 @@ VALUES: list[Any] = [
     None, True, False, 0, 1, 1.0, "1", "", "None", (), ("",), ("", ""), ("ab", "c"), ("a", "bc"), (1, 2),
     ((1,), 2), {}, {"a": 1}, {"b": 1}, {"a": 1, "b": 1}, {"b": 1, "a": 1}, np.zeros(0, np.int32),
     np.zeros(0, np.int64), np.zeros(2, np.int32), np.zeros((2, 1), np.int32), np.zeros((1, 2), np.int32),
-    np.array([0, 1], np.int32), np.array([0, 1], np.int64), np.float32(1), One(1), Another(1), One(2), One(One(1)),
-    Path("a"), "\ud800", ("é",), ("e\u0301",),
+    np.array([0, 1], np.int32), np.array([0, 1], np.int64), np.float32(1), One(1), Another(1), One(2),
+    One(One(1)), Path("a"), "\ud800", ("é",), ("e\u0301",),
 ]  # fmt: skip
 
 
@@ -64,7 +64,9 @@ def test_what_has_no_content_is_refused() -> None:
 def test_every_field_of_a_specification_counts(specification: Any) -> None:
     for entry in fields(specification):
         value = getattr(specification, entry.name)
-        other = value + "x" if isinstance(value, str) else not value if isinstance(value, bool) else value + 0.5
+        other = (
+            value + "x" if isinstance(value, str) else not value if isinstance(value, bool) else value + 0.5
+        )
         changed = replace(specification)
         object.__setattr__(changed, entry.name, other)
         assert fingerprint(changed) != fingerprint(specification), entry.name

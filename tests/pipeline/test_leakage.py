@@ -1,4 +1,4 @@
-"""Nothing sees the future: whatever comes at or after a cut-off may be rewritten, and no bit before changes."""
+"""Nothing sees the future: what comes at or after a cut-off may be rewritten, and no bit changes."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -101,7 +101,9 @@ def _renewed(dataset: Dataset, cutoff: int, rng: np.random.Generator) -> Items:
     rows = np.arange(len(items))
     unknown = np.flatnonzero(~known)
     rows[unknown] = rng.integers(0, len(items), len(unknown))
-    words: dict[str, TokenLists] = {name: getattr(items, name).take(rows) for name in ("ingredients", "functions")}
+    words: dict[str, TokenLists] = {
+        name: getattr(items, name).take(rows) for name in ("ingredients", "functions")
+    }
     return replace(
         items,
         brand=items.brand.take(rows),

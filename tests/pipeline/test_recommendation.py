@@ -32,7 +32,9 @@ WORDS = np.array(["retinol", "parfum", "alcohol", "talc"])
 RULES = Temporal()
 
 
-def random_shop(seed: int, n_users: int, n_items: int, n_events: int, avoided: float, in_stock: float) -> Dataset:
+def random_shop(
+    seed: int, n_users: int, n_items: int, n_events: int, avoided: float, in_stock: float
+) -> Dataset:
     rng = np.random.default_rng(seed)
     events = Interactions(
         user=rng.integers(0, n_users, n_events).astype(np.int32),
@@ -89,8 +91,10 @@ def write(dataset: Dataset, out: Path, job: Recommendation, budget: int = 4) -> 
     snapshot = job.asked(RULES.latest(dataset))
     sources = {"transitions": Transitions().fit(snapshot, {})}
     stage_one = StageOne(FittedRetrieval(sources, (5,), budget), FittedFeatures({}), {})
-    folder = ListsFolder.begin(out)
-    counts = job.write(FittedTwoStage(stage_one, RetrievalOrder()), snapshot, dataset, folder, "run")
+    folder = ListsFolder.at(out)
+    counts = job.write(
+        FittedTwoStage(stage_one, RetrievalOrder(), RetrievalOrder()), snapshot, dataset, folder, "run"
+    )
     folder.finish(counts)
     parts = [pd.read_parquet(path) for path in sorted(out.glob("*.parquet"))]
     assert len(parts) == counts["parts"] == -(-counts["users"] // job.part_size)
@@ -145,7 +149,8 @@ def test_threads_write_the_same_bytes(tmp_path: Path) -> None:
     for name, engine in (("one", Serial()), ("two", Threads(threads=2)), ("three", Threads(threads=3))):
         write(dataset, tmp_path / name, Recommendation(n=7, part_size=60, block_size=16, engine=engine))
     contents = [
-        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "two", "three")
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("one", "two", "three")
     ]
     assert contents[0] == contents[1] == contents[2]
     assert len(contents[0]) == 6
@@ -180,22 +185,37 @@ def test_repurchase_offers_what_was_bought() -> None:
 
 
 def test_filling_up_leaves_the_ranked_items_where_they_are() -> None:
-    ranked = Ranked(np.array([[3, 1, -1, -1], [-1] * 4, [0, 1, 2, 3]], np.int32), np.zeros((3, 4), np.float32))
-    more = Ranked(np.array([[1, 5, 3, 6], [2, -1, -1, -1], [9, 8, 7, 6]], np.int32), np.zeros((3, 4), np.float32))
+    ranked = Ranked(
+        np.array([[3, 1, -1, -1], [-1] * 4, [0, 1, 2, 3]], np.int32), np.zeros((3, 4), np.float32)
+    )
+    more = Ranked(
+        np.array([[1, 5, 3, 6], [2, -1, -1, -1], [9, 8, 7, 6]], np.int32), np.zeros((3, 4), np.float32)
+    )
     expected = [[3, 1, 5, 6], [2, -1, -1, -1], [0, 1, 2, 3]]
     assert filled_up(ranked, more, 10).tolist() == expected
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("n", 0), ("n", "ten"), ("n", 2.0), ("n", True), ("part_size", 0), ("block_size", None), ("as_of", "now"), ("users", 1)],
+    [
+        ("n", 0),
+        ("n", "ten"),
+        ("n", 2.0),
+        ("n", True),
+        ("part_size", 0),
+        ("block_size", None),
+        ("as_of", "now"),
+        ("users", 1),
+    ],
 )
 def test_wrong_settings_are_refused(name: str, value: object) -> None:
     with pytest.raises(ParameterError, match=f"'{name}' parameter of Recommendation"):
         Recommendation(**{name: value})  # type: ignore[arg-type]
 
 
-def test_a_part_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(number: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -211,5 +231,5 @@ def test_a_folder_with_anything_else_is_refused(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / name).touch()
         with pytest.raises(ConfigurationError, match="out must be"):
-            ListsFolder.begin(folder)
+            ListsFolder.at(folder)
         assert (folder / name).exists()

@@ -67,8 +67,31 @@ def test_no_candidate_no_row():
     assert Sampling().sample(empty, empty, np.zeros(0, np.int8)).shape == (0,)
 
 
-@pytest.mark.parametrize("wrong", [{"negatives": 0.0}, {"negatives": 1.1}, {"negatives": "all"}, {"seed": -1}], ids=str)
+@pytest.mark.parametrize(
+    "wrong", [{"negatives": 0.0}, {"negatives": 1.1}, {"negatives": "all"}, {"seed": -1}], ids=str
+)
 def test_wrong_parameters_are_refused(wrong):
     name = next(iter(wrong))
     with pytest.raises(ParameterError, match=f"^The '{name}' parameter of Sampling must be"):
         Sampling(**wrong)
+
+
+def test_queries_without_history_are_left_out_by_default():
+    user = np.arange(1000, dtype=np.int32)
+    is_warm = user % 3 == 0
+    np.testing.assert_array_equal(Sampling().queries(user, is_warm), np.flatnonzero(is_warm))
+    some = Sampling(cold_queries=0.5).queries(user, is_warm)
+    assert set(np.flatnonzero(is_warm)) < set(some)
+    assert abs((~is_warm[some]).sum() / (~is_warm).sum() - 0.5) < 0.1
+    np.testing.assert_array_equal(Sampling(cold_queries=1.0).queries(user, is_warm), user)
+
+
+def test_queries_are_capped_by_user_not_by_place():
+    user = np.arange(500, dtype=np.int32)
+    sampling = Sampling(max_queries=40)
+    rows = sampling.queries(user, np.ones(500, bool))
+    assert len(rows) == 40
+    assert (np.diff(rows) > 0).all()
+    shuffled = np.random.default_rng(0).permutation(user)
+    assert set(shuffled[sampling.queries(shuffled, np.ones(500, bool))]) == set(user[rows])
+    assert set(rows) < set(Sampling(max_queries=80).queries(user, np.ones(500, bool)))
