@@ -152,9 +152,9 @@ class Experiment:
             config=config,
             title=name,
             question=(
-                f"Which of {int(test.available.sum()):,} products will each of {len(test.queries):,} shoppers "
-                f"take next, given what was known of them before {_date(test.cutoff)}? Items that a shopper "
-                "has or avoids, and items out of stock, are never shown."
+                f"Which of {int(test.available.sum()):,} products will each of {len(test.queries):,} "
+                f"shoppers take next, given what was known of them before {_date(test.cutoff)}? Items that "
+                "a shopper has or avoids, and items out of stock, are never shown."
             ),
             headline=k,
             importance=importance(),

@@ -38,9 +38,7 @@ class Sampling:
         check_int(self, "max_queries", low=1)
         check_int(self, "seed", low=0)
 
-    def queries(
-        self, user: npt.NDArray[np.int32], is_warm: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.int64]:
+    def queries(self, user: npt.NDArray[np.int32], is_warm: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         """Rows of the queries that are learnt from, ascending; the arguments, (m,), describe them all."""
         draw = self._uniform(user.astype(np.uint64))
         rows = np.flatnonzero(is_warm | (draw < self.cold_queries))
