@@ -82,7 +82,7 @@ def history_length_groups(lengths: npt.NDArray[np.integer]) -> Categorical:
 
 
 def attribute_groups(
-    users: Users, user: npt.NDArray[np.int32], *, max_labels: int = 12
+    users: Users, user: npt.NDArray[np.int32], *, max_labels: int = 12, min_queries: int = 20
 ) -> dict[str, Categorical]:
     """Label queries by each attribute that their users have.
 
@@ -94,13 +94,15 @@ def attribute_groups(
         User code of each query.
     max_labels : int
         Rarer labels than the `max_labels` most frequent become "other"; a single one stays.
+    min_queries : int
+        Labels of fewer queries become "other" too: an interval over a handful says nothing.
 
     Returns
     -------
     dict of str to Categorical
         Attributes without any value are left out. Age falls in fixed bands, other numbers in quarters.
     """
-    groups = {name: _most_frequent(c.take(user), max_labels) for name, c in users.categorical.items()}
+    groups = {name: _most_frequent(c.take(user), max_labels, min_queries) for name, c in users.categorical.items()}
     for name, values in users.numeric.items():
         groups[name] = bands(values[user], AGE_EDGES if name == "age" else _quartiles(values[user]))
     return {name: group for name, group in groups.items() if (group.codes >= 0).any()}
@@ -112,11 +114,13 @@ def _quartiles(values: npt.NDArray[np.floating]) -> list[float]:
     return [float(edge) for edge in edges if edge > known.min()]
 
 
-def _most_frequent(labels: Categorical, n: int) -> Categorical:
+def _most_frequent(labels: Categorical, n: int, min_queries: int) -> Categorical:
     counts = np.bincount(labels.codes[labels.codes >= 0], minlength=len(labels.names))
-    if int((counts > 0).sum()) <= n + 1:
+    n_rare = int(((counts > 0) & (counts < min_queries)).sum())
+    if int((counts > 0).sum()) <= n + 1 and n_rare <= 1:
         return labels
-    kept = np.sort(np.argsort(-counts, kind="stable")[:n])
+    frequent = np.argsort(-counts, kind="stable")[:n]
+    kept = np.sort(frequent[counts[frequent] >= min_queries])
     new_code = np.full(len(labels.names) + 1, len(kept), np.int32)  # the last place serves code -1
     new_code[kept], new_code[-1] = np.arange(len(kept)), -1
     names: Mapping[int, str] = dict(enumerate(labels.names))

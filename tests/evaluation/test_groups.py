@@ -61,7 +61,7 @@ def test_attributes_of_the_users_asked_for():
         concerns=TokenLists.empty(4),
         avoids=TokenLists.empty(4),
     )
-    groups = attribute_groups(users, np.array([3, 1, 2], np.int32))
+    groups = attribute_groups(users, np.array([3, 1, 2], np.int32), min_queries=1)
     assert set(groups) == {"age", "skin_type"}
     assert groups["skin_type"].codes.tolist() == [-1, 1, 0]
     assert [groups["age"].names[code] for code in groups["age"].codes[1:]] == ["25 to 35", "55 and up"]
@@ -75,7 +75,7 @@ def test_rare_labels_are_put_together():
         concerns=TokenLists.empty(20),
         avoids=TokenLists.empty(20),
     )
-    groups = attribute_groups(users, np.arange(20, dtype=np.int32), max_labels=2)
+    groups = attribute_groups(users, np.arange(20, dtype=np.int32), max_labels=2, min_queries=1)
     assert groups["region"].names == ("b", "d", "other")
     assert np.bincount(groups["region"].codes).tolist() == [9, 8, 3]
     assert np.bincount(groups["visits"].codes).tolist() == [5, 5, 5, 5]
