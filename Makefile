@@ -61,11 +61,11 @@ clean: ## remove .venv and all caches; runs in var/runs stay
 
 .venv/core.stamp: requirements.lock pyproject.toml | .venv/bin/python
 	@echo "Installing the core packages from requirements.lock (about 300 MB, a minute) ..."
-	@$(PIP) install --no-compile --require-hashes -r requirements.lock
+	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.lock .venv/core.stamp
 	@echo "Installing the development packages from requirements-dev.lock ..."
-	@$(PIP) install --no-compile --require-hashes -r requirements-dev.lock
+	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@

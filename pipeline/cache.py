@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from dataset import persistence
-from dataset.errors import ArtefactError
 from dataset.persistence import Saved
 from pipeline.artefacts import MANIFEST, read_manifest, verify, write_folder
 
@@ -48,7 +47,7 @@ class Cache:
             try:
                 verify(entry, read_manifest(entry)["files"])
                 return cast(Value, persistence.load(entry / "value"))
-            except ArtefactError as error:
+            except OSError as error:  # ours too; another process may be putting the same entry in place
                 _LOG.warning("A cached stage is damaged and is computed again. %s", error)
         value = compute()
         write_folder(entry, lambda folder: _save(value, folder / "value"))

@@ -35,6 +35,7 @@ def test_every_shown_line_is_tested():
     assert not [line for line in shown() if not line.startswith(known)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", glowrank(needs_data=True))
 def test_commands_on_own_files_compose(line, tmp_path):
     done = run(tmp_path, *arguments(line, data=str(tmp_path)), "--cfg", "job")
