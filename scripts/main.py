@@ -26,6 +26,9 @@ def main() -> None:
     sys.argv[0] = f"glowrank {verb}"
     # Hydra would print its own excerpt of a traceback; with this it raises, and one sentence is shown.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    # Threads that wait by spinning make training ten times slower on a machine that does other work too;
+    # on an idle one it is the same. It must be said before the libraries are loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.getLogger("faiss").setLevel(logging.WARNING)
     with told_in_a_sentence():
         importlib.import_module(f"scripts.{verb}").main()
