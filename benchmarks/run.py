@@ -88,6 +88,7 @@ def measure(name: str, overrides: tuple[str, ...]) -> dict[str, Any]:
         "seconds_inside_blocks": metrics["seconds_inside_blocks"],
         "test_queries_a_second": metrics["queries"]["all"] / seconds["test_lists"],
         "peak_rss_mb": metrics["peak_rss_mb"],
+        "peak_rss_mb_after": metrics["peak_rss_mb_after"],
         "two_stage": {key: metrics["runs"]["two_stage"][key] for key in ("recall@10", "ndcg@10")},
     }
 

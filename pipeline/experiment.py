@@ -75,6 +75,7 @@ class Experiment:
             write_folder(folder.path / "model", fitted.save)
         metrics |= {"seconds": {**watch.seconds, "total": watch.total}, "peak_rss_mb": peak_rss_mb()}
         metrics["seconds_inside_blocks"] = dict(watch.inside_blocks)
+        metrics["peak_rss_mb_after"] = dict(watch.peak_mb)
         write_json(folder.path / "metrics.json", metrics)
         folder.finish(
             {"name": name, "seed": self.seed, "data": prepared.dataset.digest, "inputs": prepared.inputs}
