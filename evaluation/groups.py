@@ -102,7 +102,9 @@ def attribute_groups(
     dict of str to Categorical
         Attributes without any value are left out. Age falls in fixed bands, other numbers in quarters.
     """
-    groups = {name: _most_frequent(c.take(user), max_labels, min_queries) for name, c in users.categorical.items()}
+    groups = {
+        name: _most_frequent(c.take(user), max_labels, min_queries) for name, c in users.categorical.items()
+    }
     for name, values in users.numeric.items():
         groups[name] = bands(values[user], AGE_EDGES if name == "age" else _quartiles(values[user]))
     return {name: group for name, group in groups.items() if (group.codes >= 0).any()}

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dataset.candidates import Candidates
+from dataset.errors import ConfigurationError
 from dataset.feature_matrix import FeatureMatrix
 from dataset.ordering import top_k_of_segments
 from dataset.parameters import check_int
@@ -58,6 +59,15 @@ class TwoStage:
 
     def __post_init__(self) -> None:
         check_int(self, "block_size", low=1)
+        for name, source in self.retrieval.sources.items():
+            wanted = getattr(source, "vectors", ())
+            absent = {wanted} if isinstance(wanted, str) else set(wanted)
+            absent -= set(self.features.vectors)
+            if absent:
+                raise ConfigurationError(
+                    f"Source '{name}' searches embeddings that must be among features.vectors "
+                    f"({', '.join(self.features.vectors) or 'none'}). Got {', '.join(sorted(absent))}."
+                )
 
     def fit(self, split: Split) -> "FittedTwoStage":
         """Fit stage one for every snapshot and the ranker on the past ones."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dataset.candidates import Candidates
-from dataset.errors import ArtefactError, DataContractError, ParameterError
+from dataset.errors import ArtefactError, ConfigurationError, DataContractError, ParameterError
 from dataset.feature_matrix import FeatureMatrix
 from dataset.parameters import check_bool, check_choice, check_int, check_mapping, check_number
 from dataset.persistence import Saved
@@ -99,6 +99,12 @@ class LambdaMart:
                 "later, widen the sources or take ranking=reciprocal_rank_fusion."
             )
         names = usable[0].features.names
+        unknown = sorted(set(self.monotone) - set(names))
+        if unknown:
+            raise ConfigurationError(
+                f"The 'monotone' parameter of LambdaMart must name features that are there. "
+                f"Got {', '.join(unknown)}; see the feature list of the run."
+            )
         parameters = self._parameters(names, threads)
         past = _to_lightgbm(RankingTable.concatenate(usable), parameters)
         history: dict[str, Any] = {}

@@ -16,7 +16,7 @@ from tests.end_to_end.commands import QUICK, SMALL, TREES, Command
 Run = Callable[..., Path]
 GOLDEN = Path(__file__).parents[1] / "golden" / "run_metrics.json"
 EXPERIMENTS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "experiment").glob("*.yaml"))
-MEASURED = ("seconds", "seconds_inside_blocks", "peak_rss_mb")
+MEASURED = ("seconds", "seconds_inside_blocks", "peak_rss_mb", "peak_rss_mb_after")
 
 
 def metrics_of(folder: Path) -> Any:
