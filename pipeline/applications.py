@@ -21,7 +21,7 @@ from pipeline.configuration import build
 from pipeline.experiment import Experiment
 from pipeline.lists_folder import ListsFolder
 from pipeline.preparation import load, prepare
-from pipeline.progress import Stopwatch
+from pipeline.progress import Stopwatch, output
 from pipeline.recommendation import Recommendation
 from pipeline.run_folder import RunFolder
 from pipeline.stage_one import StageOneFitter
@@ -37,7 +37,7 @@ def run_experiment(config: DictConfig) -> dict[str, Any]:
     experiment = experiment_of(config)
     watch = experiment.recommender.stopwatch
     metrics = experiment.run(RunFolder.begin(folder, text), text, str(config.run.name))
-    console = Console()
+    console = output()
     console.print(results_table(metrics, experiment.evaluation.headline))
     console.print(f"{watch.total:.1f} s, peak {metrics['peak_rss_mb']:,.0f} MB", highlight=False)
     console.print(f"Report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
@@ -49,7 +49,7 @@ def run_prepare(config: DictConfig) -> Mapping[str, Any]:
     source = build(config, "dataset")
     out, limit = checked(lambda: (Path(str(config.out)), config.max_quarantined_share))
     report = prepare(source, out, limit)
-    console = Console()
+    console = output()
     console.print(_counts_table(report))
     for table, reasons in report["reasons"].items():
         for reason, count in reasons.items():

@@ -1,6 +1,8 @@
 """What a person sees while it runs, and what it took: stages with their seconds and memory."""
 
+import os
 import resource
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -77,6 +79,12 @@ class Stopwatch:
     def total(self) -> float:
         """Seconds since the stopwatch was made."""
         return time.perf_counter() - self._started
+
+
+def output() -> Console:
+    """Standard output for tables: as wide as the terminal, or wide enough where there is none."""
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
+    return Console(width=width)
 
 
 def peak_rss_mb() -> float:

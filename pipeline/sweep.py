@@ -6,10 +6,10 @@ from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
-from rich.console import Console
 
 from evaluation.table import runs_table
 from pipeline.artefacts import write_json
+from pipeline.progress import output
 
 
 class SweepTable(Callback):
@@ -37,6 +37,6 @@ class SweepTable(Callback):
             return
         path = Path(config.hydra.sweep.dir) / "sweep.json"
         write_json(path, [{"overrides": label, "runs": metrics["runs"]} for label, metrics in found])
-        console = Console()
+        console = output()
         console.print(runs_table(found))
         console.print(f"Table: {path}", highlight=False, soft_wrap=True)
