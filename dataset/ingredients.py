@@ -230,7 +230,8 @@ def _names(part: str) -> tuple[str, ...]:
     found = [_plain(alternative) for alternative in base]
     for text in inner:
         listed = "," in _LOCANT_COMMA.sub("", text)
-        if listed or not found[0] or found[0].startswith("vitamin "):
+        # What is bracketed behind a perfume or a vitamin is in the bottle, not another word for it.
+        if listed or not found[0] or found[0] == "fragrance" or found[0].startswith("vitamin "):
             found += [name for piece in _parts(text) for name in _names(piece)]
     return tuple(name for name in found if name)
 

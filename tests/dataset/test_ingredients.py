@@ -87,3 +87,8 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
     assert normalise(", ".join(names)) == names
     assert len(set(names)) == len(names)
     assert all(0 < len(name) <= LENGTH_CAP for name in names)
+
+
+def test_what_a_perfume_contains_is_not_hidden_behind_it():
+    assert normalise("Water, Parfum (Linalool), Glycerin") == ["water", "fragrance", "linalool", "glycerin"]
+    assert normalise("Parfum (Fragrance), Linalool") == ["fragrance", "linalool"]
