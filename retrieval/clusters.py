@@ -55,8 +55,7 @@ class Clusters:
     def fit(self, snapshot: Snapshot, vectors: Mapping[str, Vectors]) -> SparseRows:
         """Cluster the items that the embeddings place."""
         n_items = len(snapshot.items)
-        given = {name: weight for name, weight in self.vectors.items() if name in vectors}
-        items, matrix = side_by_side(given, vectors, n_items)
+        items, matrix = side_by_side(self.vectors, vectors)
         row_of_item = np.full(n_items, -1, np.int32)
         n_clusters = max(1, min(self.n_clusters, len(items) // 4))
         if len(items):

@@ -48,8 +48,7 @@ class Content:
     def fit(self, snapshot: Snapshot, vectors: Mapping[str, Vectors]) -> Nearest:
         """Index the items that any of the embeddings could place."""
         n_items = len(snapshot.items)
-        given = {name: weight for name, weight in self.vectors.items() if name in vectors}
-        items, matrix = side_by_side(given, vectors, n_items)
+        items, matrix = side_by_side(self.vectors, vectors)
         row_of_item = np.full(n_items, -1, np.int32)
         row_of_item[items] = np.arange(len(items))
         return Nearest(
@@ -63,9 +62,9 @@ class Content:
 
 
 def side_by_side(
-    weights: Mapping[str, float], vectors: Mapping[str, Vectors], n_items: int
+    weights: Mapping[str, float], vectors: Mapping[str, Vectors]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Embeddings as one, unit length.
+    """Embeddings as one, unit length; those that the data could not give are left out.
 
     Returns
     -------
@@ -74,6 +73,7 @@ def side_by_side(
     matrix : float32 array of shape (n, sum of dimensions)
         One column of zeros where there is no embedding at all.
     """
+    weights = {name: weight for name, weight in weights.items() if name in vectors}
     if not weights:
         return np.zeros(0, np.int32), np.zeros((0, 1), np.float32)
     items = np.unique(np.concatenate([vectors[name].item for name in weights]))

@@ -117,11 +117,11 @@ def test_embeddings_side_by_side():
         "a": Vectors(np.array([1, 3], np.int32), np.array([[3, 4], [0, 0]], np.float32)),
         "b": Vectors(np.array([3, 4], np.int32), np.array([[2], [-5]], np.float32)),
     }
-    items, matrix = side_by_side({"a": 1.0, "b": 2.0}, vectors, 6)
+    items, matrix = side_by_side({"a": 1.0, "b": 2.0, "absent": 3.0}, vectors)
     assert items.tolist() == [1, 3, 4]
     np.testing.assert_allclose(matrix, [[0.6, 0.8, 0], [0, 0, 1], [0, 0, -1]], rtol=1e-6)
     assert matrix.flags.c_contiguous
-    assert side_by_side({}, vectors, 6)[1].shape == (0, 1)
+    assert side_by_side({"absent": 1.0}, vectors)[1].shape == (0, 1)
 
 
 def test_rows_of_zeros_have_no_direction():
