@@ -16,7 +16,7 @@ from dataset.users import Users
 
 @dataclass(frozen=True, kw_only=True)
 class Histories:
-    """What each query of a block may know of its user: a flat slice of the snapshot's history.
+    """The events of several users, flat: of a block of queries, what each may know of its user.
 
     Parameters
     ----------
@@ -41,8 +41,30 @@ class Histories:
     weight: npt.NDArray[np.float32]
     step: npt.NDArray[np.int32]
 
+    @classmethod
+    def of(cls, events: Interactions, n_users: int, event_weights: npt.NDArray[np.float32]) -> "Histories":
+        """The events of every user, row q those of user q; the columns of `events` are not copied."""
+        offsets = events.offsets(n_users)
+        return cls(
+            offsets=offsets,
+            item=events.item,
+            kind=events.kind,
+            value=events.value,
+            time=events.time,
+            weight=event_weights[events.kind],
+            step=steps_from_end(events, offsets),
+        )
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    def take(self, rows: npt.NDArray[np.integer]) -> "Histories":
+        """The rows named, in that order."""
+        lengths = self.lengths[rows]
+        offsets = offsets_of(lengths)
+        at = np.repeat(self.offsets[rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        columns = ("item", "kind", "value", "time", "weight", "step")
+        return Histories(offsets=offsets, **{name: getattr(self, name)[at] for name in columns})
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -78,22 +100,30 @@ class Requests:
 class Snapshot:
     """Everything that is fitted for a snapshot sees this, and of events only `history`.
 
+    What is asked of the fitted values may know more: a published protocol lets the event right before the
+    target into the user's own request, but into nobody's model. This is what `request_history` is for;
+    elsewhere the two are one.
+
     Parameters
     ----------
     name : str
     cutoff : int
         Moment of the snapshot, seconds since 1970 UTC: the latest of the queries' times.
     history : Interactions
-        Events strictly before each user's query, sorted; the only events that may be used.
+        Events strictly before each user's query, sorted; the only events that may be fitted on.
+    request_history : Interactions
+        Events strictly before each user's query, sorted; the only ones that requests, what users own and
+        who is warm are read from. Of each user, it begins with the events of `history`. By default
+        `history` itself; replace both or neither.
     queries : Queries
     truth : Qrels
         What came after, a row a query; read by labels and evaluation alone.
     users : Users
-        As known by then.
+        As known from `history`: attributes are what statistics are kept by, so they are fitted on, too.
     items : Items
         All items of the dataset; use `known_items` or `catalogue` to leave out later ones.
     catalogue : bool array of shape (n_items,)
-        Items known by the cut-off: launched, or else seen in an event, before it.
+        Items known by the cut-off: launched, or else seen in an event of `history`, before it.
     event_weights : float32 array of shape (len(KINDS),)
         How much an event of each kind says about the user.
     owned_kinds : tuple of str
@@ -104,6 +134,7 @@ class Snapshot:
     name: str
     cutoff: int
     history: Interactions
+    request_history: Interactions = None  # type: ignore[assignment]  # __post_init__ puts `history` here
     queries: Queries
     truth: Qrels
     users: Users
@@ -114,6 +145,8 @@ class Snapshot:
     _bits: tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.request_history is None:
+            object.__setattr__(self, "request_history", self.history)
         object.__setattr__(self, "_bits", ingredient_bits(self.items, self.users))
 
     @cached_property
@@ -126,25 +159,37 @@ class Snapshot:
         return np.flatnonzero(self.catalogue).astype(np.int32)
 
     @cached_property
+    def _fitted_histories(self) -> Histories:
+        return Histories.of(self.history, len(self.users), self.event_weights)
+
+    @property
     def history_offsets(self) -> npt.NDArray[np.int64]:
         """First row of each user in `history`, int64 of shape (n_users + 1,)."""
-        return self.history.offsets(len(self.users))
+        return self._fitted_histories.offsets
 
-    @cached_property
+    @property
     def history_weight(self) -> npt.NDArray[np.float32]:
         """Weight of each event of `history` by its kind, float32 of shape (len(history),)."""
-        return self.event_weights[self.history.kind]
+        return self._fitted_histories.weight
 
-    @cached_property
+    @property
     def history_step(self) -> npt.NDArray[np.int32]:
         """`Histories.step` of each event of `history`, int32 of shape (len(history),)."""
-        return steps_from_end(self.history, self.history_offsets)
+        return self._fitted_histories.step
+
+    @cached_property
+    def histories(self) -> Histories:
+        """What requests know of each user, from `request_history`, a row a user."""
+        if self.request_history is self.history:
+            return self._fitted_histories
+        return Histories.of(self.request_history, len(self.users), self.event_weights)
 
     @cached_property
     def owned(self) -> Ragged:
-        """Items each user has got by then, a row a user, ascending, distinct."""
-        got = self.history.is_kind(self.owned_kinds)
-        return Ragged.from_pairs(self.history.user[got], self.history.item[got], len(self.users))
+        """Items each user has got by the time of asking, a row a user, ascending, distinct."""
+        events = self.request_history
+        got = events.is_kind(self.owned_kinds)
+        return Ragged.from_pairs(events.user[got], events.item[got], len(self.users))
 
     @property
     def available(self) -> npt.NDArray[np.bool_]:
@@ -153,29 +198,17 @@ class Snapshot:
 
     @property
     def is_warm(self) -> npt.NDArray[np.bool_]:
-        """Whether each query's user has a history, bool of shape (m,)."""
-        return np.diff(self.history_offsets)[self.queries.user] > 0
+        """Whether each query's user has a history to be answered from, bool of shape (m,)."""
+        return self.histories.lengths[self.queries.user] > 0
 
     def requests(self, rows: npt.NDArray[np.integer] | slice = slice(None)) -> Requests:
         """The queries at `rows` with their users' histories and what they may get."""
         queries = self.queries.take(rows)
         user = queries.user
-        lengths = np.diff(self.history_offsets)[user]
-        offsets = offsets_of(lengths)
-        at = np.repeat(self.history_offsets[user] - offsets[:-1], lengths) + np.arange(offsets[-1])
-        events = self.history
         item_bits, user_bits = self._bits
         return Requests(
             queries=queries,
-            history=Histories(
-                offsets=offsets,
-                item=events.item[at],
-                kind=events.kind[at],
-                value=events.value[at],
-                time=events.time[at],
-                weight=self.history_weight[at],
-                step=self.history_step[at],
-            ),
+            history=self.histories.take(user),
             eligibility=Eligibility(self.available, item_bits, user_bits[user], self.owned.take(user)),
         )
 

@@ -69,6 +69,13 @@ class Evaluation:
         graded = [metric(cut) for metric in (Recall, Ndcg) for cut in self.cutoffs]
         return (*graded, Precision(k), ReciprocalRank(k), AveragePrecision(k), HitRate(k))
 
+    def metric(self, name: str) -> Metric:
+        """The accuracy metric of that name; `ConfigurationError` if there is none."""
+        named = {metric.name: metric for metric in self.metrics}
+        if name not in named:
+            raise ConfigurationError(f"The metric must be one of {', '.join(named)}. Got {name!r}.")
+        return named[name]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ItemFacts:

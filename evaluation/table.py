@@ -11,7 +11,7 @@ from evaluation.sections import MAIN_RUN
 from evaluation.standing import CEILING, mean_of, ordered_runs
 
 MISSING: Final = "–"
-_STYLE: Final[Any] = {
+STYLE: Final[Any] = {
     "box": box.SIMPLE_HEAD,
     "title_justify": "left",
     "pad_edge": False,
@@ -32,7 +32,7 @@ def results_table(metrics: Mapping[str, Any], headline: int = 10) -> Table:
     runs, queries = metrics["runs"], metrics["queries"]
     table = Table(
         title=f"First {headline} items, {queries['warm']:,} users with history, 95 % intervals",
-        **_STYLE,
+        **STYLE,
     )
     table.add_column("run", overflow="fold")
     for name in ("recall", "nDCG", "MRR", "hit rate", "coverage"):
@@ -58,7 +58,7 @@ def runs_table(entries: Sequence[tuple[str, Mapping[str, Any]]], headline: int =
         The label says what was varied; metrics as in `metrics.json`.
     headline : int
     """
-    table = Table(title=f"{MAIN_RUN} of {len(entries)} runs", **_STYLE)
+    table = Table(title=f"{MAIN_RUN} of {len(entries)} runs", **STYLE)
     table.add_column("run", overflow="fold")
     for name in (f"recall@{headline}", f"nDCG@{headline}", "pool recall", "seconds", "peak MB"):
         table.add_column(name, justify="right", min_width=15 if "@" in name else None)
@@ -83,6 +83,13 @@ def with_interval(figures: Mapping[str, float | None] | None) -> str:
     if figures is None or figures["mean"] is None or figures["low"] is None or figures["high"] is None:
         return plain(figures)
     return f"{figures['mean']:.4f} [{figures['low']:.4f}–{figures['high']:.4f}]"
+
+
+def signed(figures: Mapping[str, float | None] | None) -> str:
+    """A difference and its interval: "+0.0012 [-0.0003 to +0.0027]"."""
+    if figures is None or figures["mean"] is None or figures["low"] is None or figures["high"] is None:
+        return number(None if figures is None else figures["mean"], "+.4f")
+    return f"{figures['mean']:+.4f} [{figures['low']:+.4f} to {figures['high']:+.4f}]"
 
 
 def plain(figures: Mapping[str, float | None] | None) -> str:

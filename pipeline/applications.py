@@ -15,6 +15,7 @@ from dataset.dataset import Dataset
 from dataset.errors import ArtefactError, ConfigurationError
 from dataset.snapshot import Snapshot
 from evaluation.table import results_table
+from pipeline.ablation import left_out, reduced
 from pipeline.artefacts import MANIFEST, sha256
 from pipeline.cache import Cache
 from pipeline.configuration import build
@@ -25,18 +26,24 @@ from pipeline.progress import Stopwatch, output
 from pipeline.recommendation import Recommendation
 from pipeline.run_folder import RunFolder
 from pipeline.stage_one import StageOneFitter
+from pipeline.sweep import others_go_on
 from pipeline.two_stage import FittedTwoStage, TwoStage
 
 Value = TypeVar("Value")
 
 
+@others_go_on()
 def run_experiment(config: DictConfig) -> dict[str, Any]:
     """The main job; prints the table of results and the path of the report."""
     folder = Path(HydraConfig.get().runtime.output_dir)
+    absent, config = checked(lambda: (left_out(config), reduced(config)))
     text = resolved(config)
     experiment = experiment_of(config)
     watch = experiment.recommender.stopwatch
-    metrics = experiment.run(RunFolder.begin(folder, text), text, str(config.run.name))
+    run = RunFolder.begin(folder, text)
+    if absent:
+        run.log("left_out", parts=absent)
+    metrics = experiment.run(run, text, str(config.run.name))
     console = output()
     console.print(results_table(metrics, experiment.evaluation.headline))
     console.print(f"{watch.total:.1f} s, peak {metrics['peak_rss_mb']:,.0f} MB", highlight=False)
@@ -125,7 +132,8 @@ def _counts_table(report: Mapping[str, Any]) -> Table:
 
 
 def experiment_of(config: DictConfig) -> Experiment:
-    """The specification that a configuration describes."""
+    """The specification that a configuration describes, without what it leaves out."""
+    config = checked(lambda: reduced(config))
     cache_dir = config.cache_dir
     recommender = checked(
         lambda: TwoStage(

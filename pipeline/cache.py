@@ -50,8 +50,19 @@ class Cache:
             except OSError as error:  # ours too; another process may be putting the same entry in place
                 _LOG.warning("A cached stage is damaged and is computed again. %s", error)
         value = compute()
-        write_folder(entry, lambda folder: _save(value, folder / "value"))
+        self._keep(entry, value)
         return value
+
+    def _keep(self, entry: Path, value: object) -> None:
+        write_folder(entry, lambda folder: _save(value, folder / "value"))
+
+
+@dataclass(frozen=True)
+class ReadOnlyCache(Cache):
+    """Reads what is there and keeps nothing: for work whose stages nobody will ask for again."""
+
+    def _keep(self, entry: Path, value: object) -> None:
+        """Leave the folder as it is."""
 
 
 @dataclass(frozen=True)

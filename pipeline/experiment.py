@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from dataset.canonical import Source as DataSource
@@ -15,16 +16,18 @@ from dataset.ranked import Ranked
 from dataset.splits.split import Split, Splitter
 from evaluation.evaluate import Evaluated, evaluate
 from evaluation.groups import attribute_groups, evaluate_groups, history_length_groups
+from evaluation.metrics.metric import hit_matrix
 from evaluation.report import ReportContent, render
 from evaluation.specification import Evaluation, ItemFacts
 from evaluation.standing import best_baseline
 from pipeline.artefacts import write_folder, write_json, write_text
-from pipeline.measurement import Measured, measure
+from pipeline.measurement import Measured, measure, two_stage_lists
 from pipeline.preparation import Prepared, load
 from pipeline.progress import peak_rss_mb
 from pipeline.run_folder import RunFolder, provenance
 from pipeline.stage_one import StageOneFitter
 from pipeline.two_stage import FittedTwoStage, TwoStage
+from ranking.ranker import Watch, nobody
 from retrieval.source import Source
 
 DIVERSITY_IN = ("ingredients", "functionality", "collaborative")
@@ -82,12 +85,38 @@ class Experiment:
         )
         return metrics
 
+    def judge(self, split: Split, metric: str, watch: Watch = nobody) -> npt.NDArray[np.float64]:
+        """One metric of the two-stage lists, as `run` measures it, without anything beside it.
+
+        Parameters
+        ----------
+        split : Split
+            Of `splitter`.
+        metric : str
+            A name of `evaluation.metrics`: "ndcg@10".
+        watch : Watch
+            Sees the ranker's training.
+
+        Returns
+        -------
+        float64 array of shape (m,)
+            A value for each query of the split's test; NaN for users without history, and without truth.
+        """
+        measure_of, test = self.evaluation.metric(metric), split.test
+        fitted = self.recommender.fit(split, watch)
+        lists = two_stage_lists(self.recommender, fitted, test, self._past(split), measure_of.k)
+        values = measure_of(hit_matrix(lists, test.truth), test.truth.items.lengths)
+        return np.where(test.is_warm, values, np.nan)
+
     def _measure(self, dataset: Dataset, split: Split, fitted: FittedTwoStage) -> Measured:
+        past, depth = self._past(split), self.evaluation.depth
+        return measure(self.recommender, fitted, split.test, past, self.baselines, dataset.oracle, depth)
+
+    def _past(self, split: Split) -> str:
+        """Fingerprint under which the candidates of the test are remembered."""
         spec = self.recommender
         fitter = StageOneFitter(spec.retrieval, spec.features, spec.engine, spec.cache, spec.stopwatch)
-        past = fitter.key(split.test)
-        depth = self.evaluation.depth
-        return measure(spec, fitted, split.test, past, self.baselines, dataset.oracle, depth)
+        return fitter.key(split.test)
 
     def _evaluate(self, split: Split, fitted: FittedTwoStage, measured: Measured) -> Evaluated:
         vectors = fitted.stage_one.vectors
@@ -118,7 +147,7 @@ class Experiment:
                 **{
                     snapshot.name: {
                         "cutoff": _date(snapshot.cutoff),
-                        "history": len(snapshot.history),
+                        "history": len(snapshot.request_history),
                         "queries": len(snapshot.queries),
                         "warm": int(snapshot.is_warm.sum()),
                         "catalogue": int(snapshot.catalogue.sum()),
@@ -143,7 +172,7 @@ class Experiment:
         k = self.evaluation.headline
         dataset, test = prepared.dataset, split.test
         baseline = best_baseline(metrics["runs"], k) or "two_stage"
-        history = np.diff(test.history_offsets)[test.queries.user]
+        history = test.histories.lengths[test.queries.user]
         groups = {"history length": history_length_groups(history)}
         groups |= attribute_groups(test.users, test.queries.user)
         values = {run: evaluated.column(run, f"ndcg@{k}") for run in ("two_stage", baseline)}

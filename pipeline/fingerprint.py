@@ -22,10 +22,11 @@ def fingerprint(*values: object) -> str:
 
 
 def fingerprint_of_past(snapshot: Snapshot) -> str:
-    """Fingerprint of all that may be fitted on: neither the queries nor their truth."""
+    """Fingerprint of all that may be fitted on or asked with: neither the queries nor their truth."""
     return fingerprint(
         snapshot.cutoff,
         snapshot.history,
+        snapshot.request_history,
         snapshot.users,
         snapshot.items,
         snapshot.catalogue,

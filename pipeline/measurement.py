@@ -1,7 +1,8 @@
 """The lists of every run on the test snapshot: two-stage, each source alone, baselines, the ceiling."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ from evaluation.retrieval import RetrievalStatistics
 from pipeline.two_stage import FittedTwoStage, TwoStage
 from ranking.reciprocal_rank_fusion import ReciprocalRankFusion
 from retrieval.source import FittedSource, Source
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,20 +62,45 @@ def measure(
 
     def block(rows: npt.NDArray[np.int64]) -> tuple[dict[str, Ranked], RetrievalStatistics]:
         requests = snapshot.requests(rows)
-        candidates = specification.candidates(past, fitted.stage_one, requests)
-        with specification.stopwatch.inside("features"):
-            matrix = fitted.matrix(requests, candidates)
-        with specification.stopwatch.inside("ranking"):
-            scores = fitted.score(requests, candidates, matrix)
-            runs = {"two_stage": top_k_of_segments(candidates.offsets, candidates.item, scores, k)}
-        runs |= _without_stage_two(requests, candidates, others, oracle, k)
+        candidates, lists = _two_stage(specification, fitted, past, requests, k)
+        runs = {"two_stage": lists} | _without_stage_two(requests, candidates, others, oracle, k)
         return runs, RetrievalStatistics.of(candidates, snapshot.truth.take(rows))
 
-    blocks = specification.blocks(len(snapshot.queries))
-    results = specification.engine.map(block, blocks)
-    parts = list(specification.stopwatch.track(results, len(blocks), "test lists"))
+    parts = _by_block(specification, snapshot, block)
     runs = {name: Ranked.concatenate([lists[name] for lists, _ in parts]) for name in parts[0][0]}
     return Measured(runs=runs, retrieval=RetrievalStatistics.concatenate([counts for _, counts in parts]))
+
+
+def two_stage_lists(
+    specification: TwoStage, fitted: FittedTwoStage, snapshot: Snapshot, past: str, k: int
+) -> Ranked:
+    """The two-stage lists alone; parameters as of `measure`."""
+
+    def block(rows: npt.NDArray[np.int64]) -> Ranked:
+        return _two_stage(specification, fitted, past, snapshot.requests(rows), k)[1]
+
+    return Ranked.concatenate(_by_block(specification, snapshot, block))
+
+
+def _by_block(
+    specification: TwoStage, snapshot: Snapshot, work: Callable[[npt.NDArray[np.int64]], Result]
+) -> list[Result]:
+    """What is made of the queries of a snapshot, a block of rows at a time."""
+    blocks = specification.blocks(len(snapshot.queries))
+    results = specification.engine.map(work, blocks)
+    return list(specification.stopwatch.track(results, len(blocks), "test lists"))
+
+
+def _two_stage(
+    specification: TwoStage, fitted: FittedTwoStage, past: str, requests: Requests, k: int
+) -> tuple[Candidates, Ranked]:
+    """The candidates of a block, remembered, and the best k of them in the ranker's order."""
+    candidates = specification.candidates(past, fitted.stage_one, requests)
+    with specification.stopwatch.inside("features"):
+        matrix = fitted.matrix(requests, candidates)
+    with specification.stopwatch.inside("ranking"):
+        scores = fitted.score(requests, candidates, matrix)
+        return candidates, top_k_of_segments(candidates.offsets, candidates.item, scores, k)
 
 
 def _without_stage_two(

@@ -195,7 +195,7 @@ class Recommendation:
         time[snapshot.queries.user] = snapshot.queries.time
         user = np.arange(len(snapshot.users), dtype=np.int32)
         if self.users == "warm":
-            user = user[np.diff(snapshot.history_offsets) > 0]
+            user = user[snapshot.histories.lengths > 0]
         truth = Qrels(Ragged.empty(len(user)), np.zeros(0, np.int8))
         return replace(snapshot, queries=Queries(user, time[user]), truth=truth)
 

@@ -24,7 +24,7 @@ from pipeline.fingerprint import fingerprint, fingerprint_of_code
 from pipeline.progress import Stopwatch
 from pipeline.stage_one import StageOne, StageOneFitter
 from ranking.labels import grades
-from ranking.ranker import FittedRanker, Ranker
+from ranking.ranker import FittedRanker, Ranker, Watch, nobody
 from ranking.reciprocal_rank_fusion import ReciprocalRankFusion
 from ranking.sampling import Sampling
 from ranking.table import RankingTable
@@ -69,8 +69,8 @@ class TwoStage:
                     f"({', '.join(self.features.vectors) or 'none'}). Got {', '.join(sorted(absent))}."
                 )
 
-    def fit(self, split: Split) -> "FittedTwoStage":
-        """Fit stage one for every snapshot and the ranker on the past ones."""
+    def fit(self, split: Split, watch: Watch = nobody) -> "FittedTwoStage":
+        """Fit stage one for every snapshot and the ranker on the past ones, before the eyes of `watch`."""
         snapshots = split.snapshots
         fitter = StageOneFitter(self.retrieval, self.features, self.engine, self.cache, self.stopwatch)
         stages = dict(zip((s.name for s in snapshots), fitter.fit(snapshots), strict=True))
@@ -83,7 +83,7 @@ class TwoStage:
                 )
 
         with self.stopwatch.stage("training"):
-            ranker = self.ranking.fit(tables, self.engine.workers)
+            ranker = self.ranking.fit(tables, self.engine.workers, watch)
         learnt_warm_only = bool(ranker.features) and self._sampling.cold_queries == 0
         return FittedTwoStage(
             stage_one=stages[split.test.name],

@@ -16,7 +16,7 @@ from dataset.errors import ArtefactError, ConfigurationError, DataContractError,
 from dataset.feature_matrix import FeatureMatrix
 from dataset.parameters import check_bool, check_choice, check_int, check_mapping, check_number
 from dataset.persistence import Saved
-from ranking.ranker import TrainingTables
+from ranking.ranker import TrainingTables, Watch, nobody
 from ranking.sampling import Sampling
 from ranking.table import RankingTable
 
@@ -89,7 +89,7 @@ class LambdaMart:
         if not set(self.monotone.values()) <= {-1, 0, 1}:
             raise ParameterError("LambdaMart", "monotone", "a mapping to 1, 0 or -1", self.monotone)
 
-    def fit(self, tables: TrainingTables, threads: int) -> "FittedLambdaMart":
+    def fit(self, tables: TrainingTables, threads: int, watch: Watch = nobody) -> "FittedLambdaMart":
         """Train on the past snapshots, stop on validation, and train again on all of them."""
         training, validation = tables()
         usable = [table for table in training if table.grade.any()]
@@ -121,6 +121,7 @@ class LambdaMart:
                 # min_delta: a difference in the last bits of a mean must not decide
                 lgb.early_stopping(self.stop_after, verbose=False, min_delta=1e-6),
                 lgb.record_evaluation(history),
+                lambda state: watch(state.iteration + 1, _rounded(state.evaluation_result_list[0][2])),
             ],
         )
         if self.refit:
@@ -136,8 +137,7 @@ class LambdaMart:
         return FittedLambdaMart(
             model=_without_threads(booster.model_to_string(num_iteration=best)),
             features=tuple(booster.feature_name()),
-            # LightGBM adds the queries up by thread, so the last bits would depend on their number.
-            validation_curve=tuple(round(float(value), 9) for value in curve),
+            validation_curve=tuple(_rounded(value) for value in curve),
         )
 
     def _parameters(self, names: Sequence[str], threads: int) -> dict[str, Any]:
@@ -250,6 +250,11 @@ class _Columns(Saved):
 
 def _digest(model: bytes) -> str:
     return hashlib.sha256(model).hexdigest()
+
+
+def _rounded(ndcg: float) -> float:
+    """LightGBM adds the queries up by thread, so that the last bits depend on the number of threads."""
+    return round(float(ndcg), 9)
 
 
 def _without_threads(model: str) -> str:

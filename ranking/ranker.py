@@ -13,6 +13,13 @@ from ranking.table import RankingTable
 TrainingTables = Callable[[], tuple[Sequence[RankingTable], RankingTable]]
 """Builds the tables of the past snapshots, newest first, and of the validation snapshot, when called."""
 
+Watch = Callable[[int, float], None]
+"""Told after each tree the number of trees and their nDCG on validation; raises to end the training."""
+
+
+def nobody(n_trees: int, ndcg: float) -> None:
+    """Watches nothing."""
+
 
 class FittedRanker(Protocol):
     """A fitted ranker: scores candidates, higher is better."""
@@ -30,6 +37,6 @@ class FittedRanker(Protocol):
 class Ranker(Protocol):
     """A specification of a ranker; its fields are the hyper-parameters."""
 
-    def fit(self, tables: TrainingTables, threads: int) -> FittedRanker:
-        """Learn from past snapshots; `threads` changes only speed."""
+    def fit(self, tables: TrainingTables, threads: int, watch: Watch = nobody) -> FittedRanker:
+        """Learn from past snapshots; `threads` changes only speed, `watch` is for rankers that grow trees."""
         ...

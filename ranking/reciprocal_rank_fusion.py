@@ -9,7 +9,7 @@ from dataset.candidates import Candidates
 from dataset.feature_matrix import FeatureMatrix
 from dataset.parameters import check_number
 from dataset.persistence import Saved
-from ranking.ranker import TrainingTables
+from ranking.ranker import TrainingTables, Watch, nobody
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class ReciprocalRankFusion(Saved):
         """None."""
         return ()
 
-    def fit(self, tables: TrainingTables, threads: int) -> "ReciprocalRankFusion":
+    def fit(self, tables: TrainingTables, threads: int, watch: Watch = nobody) -> "ReciprocalRankFusion":
         """Nothing to learn: the specification is its own fitted value."""
         return self
 

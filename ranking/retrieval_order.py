@@ -8,7 +8,7 @@ import numpy.typing as npt
 from dataset.candidates import Candidates
 from dataset.feature_matrix import FeatureMatrix
 from dataset.persistence import Saved
-from ranking.ranker import TrainingTables
+from ranking.ranker import TrainingTables, Watch, nobody
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class RetrievalOrder(Saved):
         """None."""
         return ()
 
-    def fit(self, tables: TrainingTables, threads: int) -> "RetrievalOrder":
+    def fit(self, tables: TrainingTables, threads: int, watch: Watch = nobody) -> "RetrievalOrder":
         """Nothing to learn: the specification is its own fitted value."""
         return self
 

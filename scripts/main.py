@@ -12,6 +12,7 @@ VERBS: Final = {
     "experiment": "train, measure and explain a two-stage recommender",
     "prepare": "bring raw files into the canonical tables, every row accounted for",
     "recommend": "write the N best items of every user, with the model of a run",
+    "tune": "search for good hyper-parameters on validation",
 }
 
 

@@ -33,19 +33,31 @@ class LeaveLastOut(Rules):
         Events that a user must have before the target to be asked for; 0 asks for cold users, too.
         Changes results.
     statistics : str
-        What models may learn from: "up_to_target", each user's events before the target; users without
-        such a target give none.
+        What everything below the ranker is fitted on (embeddings, sources, features): "up_to_target", each
+        user's events before the target; "training_events", those before the target event that comes before
+        it, as in the papers. There, events between the two are history of the user's own request alone: at
+        the test, the validation's item is known of its user and has taught nobody's model. Every snapshot
+        keeps this distance, so that training and inference are alike. Users without such a target give
+        none. In either case the ranker may still learn from the validation's truth, unless it is configured
+        not to (`ranking.refit: false`). Changes results.
+    set_aside : int
+        Number of windows at the end, that is of each user's last target events, that are treated as though
+        they had not happened yet: 0 judges on the test window, 1 on what else is the validation window,
+        with older ones to train and stop on, so that settings are chosen by the very procedure that is
+        judged, and the test is never read. `latest` sets nothing aside. Changes results.
     """
 
     n_training: int = 2
     min_history: int = 1
     statistics: str = "up_to_target"
+    set_aside: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_int(self, "n_training", low=1)
         check_int(self, "min_history", low=0)
-        check_choice(self, "statistics", ("up_to_target",))
+        check_choice(self, "statistics", ("up_to_target", "training_events"))
+        check_int(self, "set_aside", low=0)
 
     def split(self, dataset: Dataset) -> Split:
         """Cut `dataset`.
@@ -55,22 +67,28 @@ class LeaveLastOut(Rules):
         DataContractError
             If nobody has enough events.
         """
-        events = check_events(dataset)
+        events, n_users = check_events(dataset), len(dataset.users)
         targets = np.flatnonzero(self.is_target(events))
+        ends = np.cumsum(np.bincount(events.user[targets], minlength=n_users))
+        depth = ends[events.user[targets]] - np.arange(len(targets))  # 1 is each user's last
         names = ("test", "validation", *(f"training_{j}" for j in range(1, self.n_training + 1)))
         snapshots = [
-            self._at_depth(dataset, name, targets, depth) for depth, name in enumerate(names, start=1)
+            self._snapshot(dataset, name, targets[depth == at], targets[depth == at + 1])
+            for at, name in enumerate(names, start=1 + self.set_aside)
         ]
-        return assemble(snapshots, _tie_warnings(events.take(targets)), by_position=True)
+        warnings = _tie_warnings(events.take(targets[depth > self.set_aside]))
+        return assemble(snapshots, warnings, by_position=True)
 
-    def _at_depth(self, dataset: Dataset, name: str, targets: npt.NDArray[np.int64], depth: int) -> Snapshot:
-        """The snapshot whose target is each user's `depth`-th last target event."""
+    def _snapshot(
+        self,
+        dataset: Dataset,
+        name: str,
+        chosen: npt.NDArray[np.int64],
+        one_before: npt.NDArray[np.int64],
+    ) -> Snapshot:
+        """The snapshot whose targets are the rows `chosen`, at most one a user; `one_before` precede them."""
         events, n_users = dataset.interactions, len(dataset.users)
-        ends = np.cumsum(np.bincount(events.user[targets], minlength=n_users))
-        chosen = targets[ends[events.user[targets]] - np.arange(len(targets)) == depth]
         first = events.offsets(n_users)[:-1]
-        target = first.copy()  # who has no such target keeps no history
-        target[events.user[chosen]] = chosen
         future = np.zeros(len(events), bool)
         future[chosen] = chosen - first[events.user[chosen]] >= self.min_history
         asked_at = np.full(n_users, events.time.min(), np.int64)
@@ -79,11 +97,20 @@ class LeaveLastOut(Rules):
         return self.snapshot(
             dataset,
             name,
-            past=np.arange(len(events)) < target[events.user],
+            past=_before(events, chosen, n_users),
             future=future,
             asked_at=asked_at,
             launched=unknown_launch | launched_by(dataset.items, int(asked_at.max())),
+            fitted_on=None if self.statistics == "up_to_target" else _before(events, one_before, n_users),
         )
+
+
+def _before(events: Interactions, rows: npt.NDArray[np.int64], n_users: int) -> npt.NDArray[np.bool_]:
+    """Whether each event precedes its user's row among `rows`, bool of shape (n,); False if there is none."""
+    stop = events.offsets(n_users)[:-1].copy()
+    stop[events.user[rows]] = rows
+    before: npt.NDArray[np.bool_] = np.arange(len(events)) < stop[events.user]
+    return before
 
 
 def _tie_warnings(events: Interactions) -> list[str]:

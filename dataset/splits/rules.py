@@ -75,6 +75,7 @@ class Rules:
         future: npt.NDArray[np.bool_],
         asked_at: npt.NDArray[np.int64],
         launched: npt.NDArray[np.bool_],
+        fitted_on: npt.NDArray[np.bool_] | None = None,
     ) -> Snapshot:
         """One snapshot: those are asked for who have a truth item, and an item with history is known.
 
@@ -89,16 +90,20 @@ class Rules:
             When each user would be asked for; all of the user's `past` lies before it.
         launched : bool array of shape (n_items,)
             Items known by then without any event.
+        fitted_on : bool array of shape (n,) or None
+            Those events of `past` that models are fitted on, of each user the first ones; None: all.
         """
         events = dataset.interactions
-        history = events.take(past)
-        users, truth = self._truth(events.take(future & self.is_target(events)), history, len(dataset.items))
+        known = events.take(past)
+        history = known if fitted_on is None else events.take(fitted_on)
+        users, truth = self._truth(events.take(future & self.is_target(events)), known, len(dataset.items))
         seen = launched.copy()
         seen[history.item] = True
         return Snapshot(
             name=name,
             cutoff=int(asked_at.max()),
             history=history,
+            request_history=known,
             queries=Queries(users, asked_at[users]),
             truth=truth,
             users=users_as_of(dataset.users, history),

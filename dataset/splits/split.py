@@ -8,6 +8,7 @@ import numpy as np
 
 from dataset.dataset import Dataset
 from dataset.errors import DataContractError
+from dataset.interactions import Interactions
 from dataset.snapshot import Snapshot
 from dataset.splits.rules import is_among, pair_keys
 
@@ -86,7 +87,7 @@ def assemble(snapshots: Sequence[Snapshot], warnings: Sequence[str], *, by_posit
 
 
 def check_split(split: Split, *, by_position: bool = False) -> None:
-    """The leakage guard: every event of a history lies before its user's query.
+    """The leakage guard: every event that is fitted on or asked with lies before its user's query.
 
     Parameters
     ----------
@@ -98,16 +99,19 @@ def check_split(split: Split, *, by_position: bool = False) -> None:
     Raises
     ------
     DataContractError
-        If an event of a history lies at or after its user's query, or an item that a user has already
-        got is in the truth.
+        If an event of `history` or `request_history` lies at or after its user's query, `history` is not
+        how `request_history` begins, or an item that a user has already got is in the truth.
     """
     for snapshot in split.snapshots:
-        _check_history(snapshot, by_position)
+        _check_history(snapshot, snapshot.history, by_position)
+        if snapshot.request_history is not snapshot.history:
+            _check_history(snapshot, snapshot.request_history, by_position)
+            _check_beginning(snapshot)
         _check_truth(snapshot)
 
 
-def _check_history(snapshot: Snapshot, by_position: bool) -> None:
-    history, queries = snapshot.history, snapshot.queries
+def _check_history(snapshot: Snapshot, history: Interactions, by_position: bool) -> None:
+    queries = snapshot.queries
     asked_at = np.full(len(snapshot.users), snapshot.cutoff, np.int64)
     asked_at[queries.user] = queries.time
     late = history.time > asked_at[history.user]
@@ -124,11 +128,29 @@ def _check_history(snapshot: Snapshot, by_position: bool) -> None:
         )
 
 
+def _check_beginning(snapshot: Snapshot) -> None:
+    """Of each user, the events that are fitted on are the first of those that requests know."""
+    history, known, n_users = snapshot.history, snapshot.request_history, len(snapshot.users)
+    offsets = known.offsets(n_users)
+    at = np.arange(len(history)) + (offsets - history.offsets(n_users))[history.user]
+    inside = at < offsets[history.user + 1]
+    same = np.ones(int(inside.sum()), bool)
+    for column in ("user", "time", "item", "kind"):
+        same &= getattr(known, column)[at[inside]] == getattr(history, column)[inside]
+    n_others = len(history) - int(same.sum())
+    if n_others:
+        raise DataContractError(
+            f"What the {snapshot.name} snapshot is fitted on must be how its requests' histories begin. "
+            f"Got {n_others} events that are not: models know what requests do not."
+        )
+
+
 def _check_truth(snapshot: Snapshot) -> None:
     truth = snapshot.truth
     if len(truth) != len(snapshot.queries) or not (truth.items.lengths > 0).all():
         raise DataContractError(f"Every query of the {snapshot.name} snapshot must have truth.")
-    owning = snapshot.history.take(snapshot.history.is_kind(snapshot.owned_kinds))
+    known = snapshot.request_history
+    owning = known.take(known.is_kind(snapshot.owned_kinds))
     n_items = len(snapshot.items)
     user = snapshot.queries.user[truth.items.rows].astype(np.int64)
     n_owned = int(is_among(user * n_items + truth.items.values, pair_keys(owning, n_items)).sum())

@@ -1,6 +1,6 @@
 """Cut at one moment for everybody: what a shop faces each night."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -47,12 +47,20 @@ class Temporal(Rules):
         asked for right after it. A convenience that breaks strict time order for these users: through
         their events, other users' models see a little of the future, and so does the catalogue, for
         which such an item counts as known. `Snapshot.cutoff` is then the latest query.
+    set_aside : int
+        Number of windows at the end that are treated as though they had not happened yet: 0 judges on the
+        test window, 1 on what else is the validation window, with older ones to train and stop on, so that
+        settings are chosen by the very procedure that is judged, and the test is never read. The cut-off
+        moves back by as many horizons; the later windows are dropped before anything else is done, and of
+        them only the share that `cutoff` may be and the default horizon know, as without `set_aside`.
+        `latest` sets nothing aside. Changes results.
     """
 
     cutoff: str | float = 0.85
     n_training: int = 2
     horizon_days: float | None = None
     keep_one: bool = False
+    set_aside: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,6 +72,7 @@ class Temporal(Rules):
         if self.horizon_days is not None:
             check_number(self, "horizon_days", low=0.01)
         check_bool(self, "keep_one")
+        check_int(self, "set_aside", low=0)
 
     def split(self, dataset: Dataset) -> Split:
         """Cut `dataset`.
@@ -74,8 +83,15 @@ class Temporal(Rules):
             If the cut-off lies outside the data, or nobody has history or truth.
         """
         events = check_events(dataset)
-        cutoff = self._cutoff(events.time)
-        horizon, warnings = self._horizon(events.time, cutoff)
+        first, cutoff = int(events.time.min()), self._cutoff(events.time)
+        horizon, warnings = self._shortened(self._horizon(events.time, cutoff), first, cutoff)
+        if self.set_aside:
+            end = cutoff - (self.set_aside - 1) * horizon
+            cutoff = end - horizon
+            horizon, more = self._shortened(horizon, first, cutoff)
+            warnings += more
+            events = events.take(events.time < end)
+            dataset = replace(dataset, interactions=events)
         snapshots = [self._test(dataset, events, cutoff, warnings)]
         names = ("validation", *(f"training_{j}" for j in range(1, self.n_training + 1)))
         for j, name in enumerate(names):
@@ -97,15 +113,16 @@ class Temporal(Rules):
             )
         return cutoff
 
-    def _horizon(self, time: npt.NDArray[np.int64], cutoff: int) -> tuple[int, list[str]]:
-        """Length of the past windows in seconds, and what there is to say about it."""
+    def _horizon(self, time: npt.NDArray[np.int64], cutoff: int) -> int:
+        """Wanted length of the past windows in seconds."""
+        if self.horizon_days is not None:
+            return round(self.horizon_days * SECONDS_PER_DAY)
+        return min(max(int(time.max()) - cutoff, SECONDS_PER_DAY), HALF_A_YEAR)
+
+    def _shortened(self, wanted: int, first: int, cutoff: int) -> tuple[int, list[str]]:
+        """Length of the past windows that the time from `first` to the cut-off can hold, and a warning."""
         n_windows = self.n_training + 1
-        wanted = (
-            min(max(int(time.max()) - cutoff, SECONDS_PER_DAY), HALF_A_YEAR)
-            if self.horizon_days is None
-            else round(self.horizon_days * SECONDS_PER_DAY)
-        )
-        longest = int(LARGEST_SHARE_OF_PAST * (cutoff - int(time.min())) / n_windows)
+        longest = int(LARGEST_SHARE_OF_PAST * (cutoff - first) / n_windows)
         if wanted <= longest:
             return wanted, []
         if longest >= SECONDS_PER_DAY:  # whole days keep the cut-offs of daily data at midnight
@@ -113,7 +130,7 @@ class Temporal(Rules):
         if longest < 1:
             raise DataContractError(
                 f"The time before the cut-off must hold {n_windows} windows. Got "
-                f"{cutoff - int(time.min())} seconds; move the cut-off, or lower n_training."
+                f"{max(cutoff - first, 0)} seconds; move the cut-off, or lower n_training or set_aside."
             )
         warning = (
             f"The truth windows of the past were shortened from {wanted / SECONDS_PER_DAY:.4g} to "

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +14,11 @@ SPLIT = Temporal(cutoff=0.7, n_training=1)
 
 def snapshot_of(make_dataset, seed=0, **sizes):
     return SPLIT.split(make_dataset(seed, **sizes)).test
+
+
+def with_more_to_ask_with(snapshot):
+    """The same snapshot, but fitted on less: without the events of each user's two newest moments."""
+    return replace(snapshot, history=snapshot.history.take(snapshot.history_step > 1))
 
 
 def rows_of(events, user):
@@ -35,10 +42,14 @@ def test_no_event_has_no_step(make_dataset):
     assert steps_from_end(events, np.zeros(4, np.int64)).tolist() == []
 
 
+@pytest.mark.parametrize("fitted_on_less", [False, True])
 @given(seed=st.integers(0, 1000), data=st.data())
-def test_requests_equal_what_a_loop_collects(make_dataset, seed, data):
+def test_requests_equal_what_a_loop_collects(make_dataset, fitted_on_less, seed, data):
     snapshot = snapshot_of(make_dataset, seed)
-    history, m = snapshot.history, len(snapshot.queries)
+    history, steps, m = snapshot.history, snapshot.history_step, len(snapshot.queries)
+    if fitted_on_less:
+        snapshot = with_more_to_ask_with(snapshot)
+        assert len(snapshot.history) < len(history)
     rows = np.array(data.draw(st.lists(st.integers(0, m - 1), max_size=8)), np.int64)
     requests = snapshot.requests(rows)
     assert len(requests) == len(requests.history) == len(requests.eligibility) == len(rows)
@@ -52,7 +63,7 @@ def test_requests_equal_what_a_loop_collects(make_dataset, seed, data):
             np.testing.assert_array_equal(known, getattr(history, column)[own])
         weights = [snapshot.event_weights[kind] for kind in history.kind[own]]
         assert requests.history.weight[got].tolist() == weights
-        assert requests.history.step[got].tolist() == snapshot.history_step[own].tolist()
+        assert requests.history.step[got].tolist() == steps[own].tolist()
         assert (requests.history.query[got] == at).all()
         bought = {history.item[r] for r in own if KINDS[history.kind[r]] in snapshot.owned_kinds}
         avoided = set(snapshot.users.avoids.words_of(user))
@@ -90,6 +101,24 @@ def test_warm_means_having_a_history(make_dataset):
     expected = [user in snapshot.history.user for user in snapshot.queries.user]
     assert 0 < sum(expected) < len(expected)
     assert snapshot.is_warm.tolist() == expected
+    assert with_more_to_ask_with(snapshot).is_warm.tolist() == expected
+
+
+def test_requests_are_answered_from_what_is_fitted_on_unless_told_otherwise(make_dataset):
+    snapshot = snapshot_of(make_dataset)
+    same = replace(snapshot, request_history=None)
+    assert same.request_history is same.history
+    assert same.histories.step is same.history_step
+
+
+def test_fits_see_the_history_alone(make_dataset):
+    wide = snapshot_of(make_dataset)
+    narrow = with_more_to_ask_with(wide)
+    alone = replace(narrow, request_history=None)
+    for name in ("history_offsets", "history_weight", "history_step", "known_items"):
+        np.testing.assert_array_equal(getattr(narrow, name), getattr(alone, name))
+    np.testing.assert_array_equal(narrow.owned.values, wide.owned.values)
+    assert alone.owned.lengths.sum() < wide.owned.lengths.sum()
 
 
 def test_items_are_not_owned_where_repurchase_is_on(make_dataset):

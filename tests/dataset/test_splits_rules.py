@@ -15,7 +15,10 @@ from dataset.splits.temporal import Temporal
 SPLITS = {
     "temporal": Temporal(cutoff=0.7, n_training=2),
     "keep_one": Temporal(cutoff=0.7, keep_one=True),
+    "temporal_rehearsed": Temporal(cutoff=0.8, set_aside=1),
     "leave_last_out": LeaveLastOut(),
+    "training_events": LeaveLastOut(statistics="training_events"),
+    "leave_last_out_rehearsed": LeaveLastOut(set_aside=1),
     "random": Random(),
 }
 every_split = pytest.mark.parametrize("split", SPLITS.values(), ids=SPLITS)
@@ -23,7 +26,7 @@ every_split = pytest.mark.parametrize("split", SPLITS.values(), ids=SPLITS)
 
 def bought(snapshot):
     """(user, item) pairs that count as got by then."""
-    history = snapshot.history
+    history = snapshot.request_history
     got = history.is_kind(("purchase", "rating"))
     return set(zip(history.user[got].tolist(), history.item[got].tolist(), strict=True))
 
@@ -37,6 +40,7 @@ def test_what_every_snapshot_keeps(make_dataset, split, seed):
     assert result.snapshots[2:] == result.training
     for snapshot in result.snapshots:
         check_events(replace(dataset, interactions=snapshot.history))
+        check_events(replace(dataset, interactions=snapshot.request_history))
         queries, truth = snapshot.queries, snapshot.truth
         assert (np.diff(queries.user) > 0).all()
         assert queries.user.dtype == np.int32
@@ -58,8 +62,8 @@ def test_truth_and_history_share_no_event(make_dataset, split):
     dataset = make_dataset(5)
     keys = {tuple(row) for row in event_rows(dataset.interactions)}
     for snapshot in split.split(dataset).snapshots:
-        history = {tuple(row) for row in event_rows(snapshot.history)}
-        assert history < keys
+        history = {tuple(row) for row in event_rows(snapshot.request_history)}
+        assert {tuple(row) for row in event_rows(snapshot.history)} <= history < keys
         left = keys - history
         for row, user in enumerate(snapshot.queries.user.tolist()):
             later = {item for u, _, item, kind in left if u == user and KINDS[kind] in ("purchase", "rating")}
@@ -87,7 +91,7 @@ def test_the_highest_grade_counts(make_dataset, split):
     for snapshot in graded.split(dataset).snapshots[:1]:
         grades = set(snapshot.truth.grade.tolist())
         assert grades <= {2, 3}
-        if isinstance(split, Temporal) and not split.keep_one:
+        if isinstance(split, Temporal) and not split.keep_one and not split.set_aside:
             after = events.time >= snapshot.cutoff
             purchased = after & events.is_kind(("purchase",))
             pairs = set(zip(events.user[purchased].tolist(), events.item[purchased].tolist(), strict=True))
@@ -163,24 +167,31 @@ def test_bad_settings_are_one_sentence(split, field, value):
 # --- the guard -----------------------------------------------------------------------------------
 
 
-def moved_into_history(snapshot, user, item, time):
-    """The snapshot with one more purchase in its history."""
-    history = snapshot.history
+BOTH = ("history", "request_history")
+
+
+def moved_into_history(snapshot, user, item, time, into=BOTH):
+    """The snapshot with one more purchase in its history, in that of requests, or in both."""
     purchase = {"user": user, "item": item, "time": time, "kind": 0, "value": np.nan}
-    columns = {name: np.append(getattr(history, name), value) for name, value in purchase.items()}
-    typed = {name: column.astype(getattr(history, name).dtype) for name, column in columns.items()}
-    return replace(snapshot, history=Interactions(**typed).sorted())
+
+    def longer(events):
+        columns = {name: np.append(getattr(events, name), value) for name, value in purchase.items()}
+        typed = {name: column.astype(getattr(events, name).dtype) for name, column in columns.items()}
+        return Interactions(**typed).sorted()
+
+    return replace(snapshot, **{name: longer(getattr(snapshot, name)) for name in into})
 
 
+@pytest.mark.parametrize("into", [BOTH, BOTH[:1], BOTH[1:]], ids=["both", "fitted", "asked"])
 @pytest.mark.parametrize("which", ["training", "validation", "test"])
 @every_split
-def test_a_future_event_in_the_history_fails_the_run(make_dataset, split, which):
+def test_a_future_event_in_the_history_fails_the_run(make_dataset, split, which, into):
     result = split.split(make_dataset(0))
     snapshot = result.training[0] if which == "training" else getattr(result, which)
     query = int(np.argmax(snapshot.queries.time))
     user, time = snapshot.queries.user[query], snapshot.queries.time[query]
     free = next(item for item in range(20) if item not in snapshot.truth.items[query])
-    poisoned = moved_into_history(snapshot, user, free, time + 1)
+    poisoned = moved_into_history(snapshot, user, free, time + 1, into)
     value = (poisoned, *result.training[1:]) if which == "training" else poisoned
     with pytest.raises(DataContractError, match="Got 1 events at or after it: the future has leaked"):
         check_split(replace(result, **{which: value}), by_position=isinstance(split, LeaveLastOut))
@@ -194,6 +205,24 @@ def test_an_event_at_the_very_moment_of_the_query_fails_too(make_dataset):
         poisoned = moved_into_history(test, user, 19, test.cutoff)
         with pytest.raises(DataContractError, match="Got 1 events"):
             check_split(replace(result, test=poisoned))
+
+
+@every_split
+def test_models_that_know_more_than_requests_fail(make_dataset, split):
+    result = split.split(make_dataset(0))
+    test, events = result.test, result.test.request_history
+    check_split(
+        replace(result, test=replace(test, history=test.history.take(test.history_step > 0))),
+        by_position=True,
+    )
+    lacking = replace(
+        test, request_history=events.take(np.arange(len(events)) != test.history_offsets[1] - 1)
+    )
+    early = events.time.min() - 1
+    more = moved_into_history(test, test.history.user[0], 0, early, into=BOTH[:1])
+    for poisoned in (lacking, more):
+        with pytest.raises(DataContractError, match=r"must be how its requests' histories begin\. Got"):
+            check_split(replace(result, test=poisoned), by_position=True)
 
 
 def test_an_owned_item_in_the_truth_fails(make_dataset):

@@ -1,5 +1,6 @@
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from dataset.interactions import KINDS, SECONDS_PER_DAY, Interactions
 from dataset.items import UNKNOWN_TIME
 from dataset.ragged import Categorical
 from dataset.splits.temporal import Temporal
+from pipeline.fingerprint import fingerprint
 
 TARGETS = ("purchase", "rating")
 # Day 60 of 100 of the random shop, which begins on 2020-09-14.
@@ -164,6 +166,64 @@ def test_training_snapshots_without_truth_are_left_out_with_a_warning(make_datas
     )
 
 
+# --- set_aside -----------------------------------------------------------------------------------
+
+
+@given(seed=st.integers(0, 1000), n=st.integers(1, 2), keep_one=st.booleans())
+def test_setting_aside_is_as_if_it_had_not_happened(make_dataset, seed, n, keep_one):
+    dataset = make_dataset(seed)
+    cutoff = CUTOFF - n * 10 * SECONDS_PER_DAY
+    end = cutoff + 10 * SECONDS_PER_DAY
+    split = replace(SPLIT, keep_one=keep_one)
+    rehearsal = replace(split, set_aside=n)
+    found = rehearsal.split(dataset)
+    events = dataset.interactions.take(dataset.interactions.time < end)
+    earlier = replace(split, cutoff=datetime.fromtimestamp(cutoff, UTC).isoformat())
+    assert fingerprint(found) == fingerprint(earlier.split(replace(dataset, interactions=events)))
+    rewritten = replace(poisoned(dataset, end, seed), items=dataset.items)
+    assert fingerprint(found) == fingerprint(rehearsal.split(rewritten))
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_setting_aside_moves_every_window_by_one(make_dataset, n):
+    dataset = make_dataset(0)
+    moved = replace(SPLIT, set_aside=n, n_training=3 - n).split(dataset)
+    longer = replace(SPLIT, n_training=3).split(dataset)
+    for one, other in zip(moved.snapshots, longer.snapshots[n:], strict=True):
+        assert fingerprint(replace(one, name=other.name)) == fingerprint(other)
+
+
+@given(seed=st.integers(0, 1000))
+def test_of_what_is_set_aside_only_the_moments_count(make_dataset, seed):
+    """The share that is the cut-off, and the default horizon, are those of all events."""
+    dataset, rng = make_dataset(seed), np.random.default_rng(seed)
+    events, split = dataset.interactions, Temporal(cutoff=0.8, set_aside=1)
+    late = events.time >= Temporal(cutoff=0.8).split(dataset).test.cutoff
+    found = split.split(dataset)
+    columns = {
+        name: np.where(late, rng.integers(0, n, len(events)), getattr(events, name)).astype(dtype)
+        for name, n, dtype in (("user", 28, np.int32), ("item", 18, np.int32), ("kind", len(KINDS), np.int8))
+    }
+    other = replace(dataset, interactions=replace(events, **columns).sorted())
+    assert fingerprint(found) == fingerprint(split.split(other))
+    assert found.test.truth.items.values.size
+
+
+def test_windows_are_shortened_where_setting_aside_leaves_too_little(make_dataset):
+    result = replace(SPLIT, set_aside=2).split(make_dataset(0))
+    assert result.test.cutoff == CUTOFF - 20 * SECONDS_PER_DAY
+    assert result.test.cutoff - result.validation.cutoff == 9 * SECONDS_PER_DAY
+    assert "from 10 to 9 days, because 3 of them must leave 30%" in result.warnings[0]
+
+
+@pytest.mark.parametrize("n", [6, 7, 1000])
+def test_setting_everything_aside_is_refused_in_one_sentence(make_dataset, n):
+    with pytest.raises(
+        DataContractError, match="Got 0 seconds; move the cut-off, or lower n_training or set"
+    ):
+        replace(SPLIT, set_aside=n).split(make_dataset(0))
+
+
 # --- keep_one ------------------------------------------------------------------------------------
 
 
@@ -214,8 +274,11 @@ def test_a_malformed_cutoff_is_a_setting(cutoff):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("horizon_days", 0), ("horizon_days", "30"), ("horizon_days", float("inf")), ("keep_one", 1)],
-)
+    [
+        ("horizon_days", 0), ("horizon_days", "30"), ("horizon_days", float("inf")), ("keep_one", 1),
+        ("set_aside", -1), ("set_aside", 0.5), ("set_aside", True),
+    ],
+)  # fmt: skip
 def test_malformed_settings(field, value):
     with pytest.raises(ConfigurationError, match=f"The '{field}' parameter of Temporal must be"):
         Temporal(**{field: value})

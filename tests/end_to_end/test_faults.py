@@ -36,7 +36,7 @@ def test_the_commands_are_listed(glowrank: Command) -> None:
     for arguments in ((), ("--help",), ("help",), ("-h",)):
         outcome = glowrank(*arguments)
         assert outcome.code == (0 if arguments else 2)
-        for verb in ("experiment", "prepare", "recommend"):
+        for verb in ("experiment", "prepare", "recommend", "tune"):
             assert f"glowrank {verb}" in outcome.out
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from dataset.vectors import Vectors
 from pipeline.artefacts import MANIFEST
-from pipeline.cache import Cache, Maybe
+from pipeline.cache import Cache, Maybe, ReadOnlyCache
 
 
 @dataclass
@@ -29,6 +29,16 @@ def test_without_a_folder_nothing_is_remembered() -> None:
     for _ in range(2):
         Cache().remember("vectors", "key", compute)
     assert compute.calls == 2
+
+
+def test_what_is_only_read_from_keeps_nothing_new(tmp_path: Path) -> None:
+    compute = Counter()
+    Cache(tmp_path).remember("vectors", "key", compute)
+    for _ in range(2):
+        ReadOnlyCache(tmp_path).remember("vectors", "key", compute)
+        ReadOnlyCache(tmp_path).remember("vectors", "other key", compute)
+    assert compute.calls == 3
+    assert [entry.name for entry in (tmp_path / "vectors").iterdir()] == ["key"]
 
 
 def test_a_value_is_computed_once(tmp_path: Path) -> None:

@@ -15,11 +15,14 @@ from dataset.errors import ConfigurationError, DataContractError, ParameterError
 from pipeline.applications import experiment_of, resolved
 from pipeline.configuration import build, check_targets
 from pipeline.experiment import Experiment
+from pipeline.tuning.space import Space
 
 CONF = Path(__file__).parents[2] / "conf"
 GROUPS = ("dataset", "split", "features", "retrieval", "ranking", "evaluation", "engine")
-ROOTS = ("experiment", "prepare", "recommend")
+ROOTS = ("experiment", "prepare", "recommend", "tune")
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+SWEEPS = [path.stem for path in sorted((CONF / "sweep").glob("*.yaml"))]
+SPACES = [path.stem for path in sorted((CONF / "space").glob("*.yaml"))]
 EXPERIMENTS = [path.stem for path in sorted((CONF / "experiment").glob("*.yaml"))]
 FILLED = ["dataset.path=/nowhere", "dataset.mapping=/nowhere/tables.yaml"]
 
@@ -37,8 +40,13 @@ def composed(root: str, *overrides: str) -> DictConfig:
 
 
 def test_every_yaml_is_covered() -> None:
-    names = {"experiment", *GROUPS}
-    covered = {*CHOICES, *(("experiment", name) for name in EXPERIMENTS)}
+    names = {"experiment", "space", "sweep", *GROUPS}
+    covered = {
+        *CHOICES,
+        *(("experiment", name) for name in EXPERIMENTS),
+        *(("sweep", name) for name in SWEEPS),
+        *(("space", name) for name in SPACES),
+    }
     found = {(path.parent.name, path.stem) for path in CONF.glob("*/*.yaml")}
     assert found == covered
     assert {path.parent.name for path in CONF.glob("*/*.yaml")} == names
@@ -64,6 +72,19 @@ def _keys(group: str, choice: str) -> set[str]:
 def test_every_experiment_composes_and_builds(name: str) -> None:
     config = composed("experiment", f"experiment={name}")
     assert isinstance(experiment_of(config), Experiment)
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_sweep_composes_and_builds(name: str) -> None:
+    assert isinstance(experiment_of(composed("experiment", f"sweep={name}")), Experiment)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_every_search_space_holds_the_default_configuration(name: str) -> None:
+    config = composed("tune", f"space={name}")
+    assert isinstance(experiment_of(config), Experiment)
+    space = Space.of(build(config, "tune").space, config)
+    assert space.start == {key: OmegaConf.select(config, key) for key in space.distributions}
 
 
 @pytest.mark.parametrize("root", ROOTS)

@@ -89,6 +89,7 @@ def test_the_past_is_neither_queries_nor_truth() -> None:
     changed: dict[str, Any] = {
         "cutoff": snapshot.cutoff + 1,
         "history": snapshot.history.take(np.arange(len(snapshot.history) - 1)),
+        "request_history": snapshot.history.take(np.arange(len(snapshot.history) - 1)),
         "items": replace(snapshot.items, price=snapshot.items.price + 1),
         "catalogue": ~snapshot.catalogue,
         "event_weights": snapshot.event_weights * 2,

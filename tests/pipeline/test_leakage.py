@@ -1,7 +1,9 @@
 """Nothing sees the future: what comes at or after a cut-off may be rewritten, and no bit changes."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +16,8 @@ from dataset.items import Items
 from dataset.ragged import Categorical, TokenLists
 from dataset.snapshot import Snapshot
 from dataset.sources.shop import Shop
-from dataset.splits.split import Split
+from dataset.splits.leave_last_out import LeaveLastOut
+from dataset.splits.split import Split, Splitter
 from dataset.splits.temporal import Temporal
 from pipeline.cache import Cache
 from pipeline.configuration import build
@@ -22,16 +25,32 @@ from pipeline.engine import Serial
 from pipeline.fingerprint import fingerprint, fingerprint_of_past
 from pipeline.preparation import load
 from pipeline.progress import Stopwatch
-from pipeline.stage_one import StageOneFitter
+from pipeline.stage_one import StageOne, StageOneFitter
 
 SPLITTER = Temporal(cutoff="2022-07-20", n_training=2, horizon_days=30)
+SPLITTERS: dict[str, Splitter] = {
+    "temporal": SPLITTER,
+    "temporal_rehearsed": replace(SPLITTER, cutoff="2022-08-01", horizon_days=12, set_aside=1),
+    "up_to_target": LeaveLastOut(),
+    "training_events": LeaveLastOut(statistics="training_events"),
+}
+STRICT = SPLITTERS["training_events"]
 NAMES = ("test", "validation", "training_1", "training_2")
 Fit = Callable[[Snapshot], dict[str, str]]
 
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    return load(Shop(n_users=120, n_items=60, n_days=240, events_per_user=50), Cache()).dataset
+    """A shop whose users state their skin type with every fifth event.
+
+    No user has two events in one moment, so that a rewritten item moves no event.
+    """
+    made = load(Shop(n_users=120, n_items=60, n_days=240, events_per_user=50), Cache()).dataset
+    events, skin = made.interactions, made.users.categorical["skin_type"]
+    within = np.arange(len(events)) - events.offsets(len(made.users))[events.user]
+    codes = np.random.default_rng(0).integers(0, len(skin.names), len(events)).astype(np.int32)
+    stated = {"skin_type": Categorical(np.where(within % 5 == 0, codes, np.int32(-1)), skin.names)}
+    return replace(made, interactions=replace(events, time=events.time + within, stated=stated))
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +59,8 @@ def split(dataset: Dataset) -> Split:
 
 
 @pytest.fixture(scope="module")
-def fit() -> Fit:
-    """Fits stage one with all defaults; fingerprints of what it makes of the snapshot's queries."""
+def fit(tmp_path_factory: pytest.TempPathFactory) -> Fit:
+    """Fits stage one with all defaults; fingerprints of it, and of what it makes of a snapshot's queries."""
     with initialize_config_module(config_module="conf", version_base="1.3"):
         config = compose("experiment", ["experiment=tiny"])
     fitter = StageOneFitter(
@@ -54,13 +73,73 @@ def fit() -> Fit:
         candidates = stage_one.candidates(requests)
         assert len(candidates) > 20 * len(requests)
         return {
+            **fingerprints_of_fitted(stage_one, tmp_path_factory.mktemp("stage_one")),
             "past": fingerprint_of_past(snapshot),
+            "requests": fingerprint(requests.history),
             "candidates": fingerprint(candidates),
             **{f"vectors {name}": fingerprint(vectors) for name, vectors in stage_one.vectors.items()},
             "features": fingerprint(stage_one.matrix(requests, candidates)),
         }
 
     return run
+
+
+def fingerprints_of_fitted(stage_one: StageOne, folder: Path) -> dict[str, str]:
+    """Of each part of stage one as it is saved: the embeddings, each source, each family of features."""
+    stage_one.save(folder)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        f"fitted {path.relative_to(folder).as_posix()}": hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+
+
+def poisoned(dataset: Dataset, splitter: Splitter, snapshot: Snapshot, seed: int) -> Dataset:
+    """The dataset with all rewritten that comes after the snapshot."""
+    if isinstance(splitter, Temporal):
+        return rewritten(dataset, snapshot.cutoff, seed)
+    return retaken(dataset, 1 + NAMES.index(snapshot.name), snapshot, seed)
+
+
+def retaken(dataset: Dataset, n: int, snapshot: Snapshot, seed: int) -> Dataset:
+    """Of each user, the n newest target events and all that lies between and behind them drawn anew.
+
+    Users with fewer have no event that is not drawn anew. Users stay, and so does which events are targets
+    and in which order, since the protocol counts by position; and so does when the snapshot's queries ask.
+    """
+    rng, events = np.random.default_rng(seed), dataset.interactions
+    size, is_target = len(events), events.is_kind(("purchase", "rating"))
+    late = _newest(events, is_target, n)
+    asked_at = np.full(len(dataset.users), snapshot.cutoff)
+    asked_at[snapshot.queries.user] = snapshot.queries.time
+    free = late & (events.time != asked_at[events.user]) & (events.time != snapshot.cutoff)
+    since_last = np.where(np.diff(events.user, prepend=-1) > 0, 86_400, np.diff(events.time, prepend=0))
+    kind = np.where(is_target, rng.integers(0, 2, size), rng.integers(2, len(KINDS), size))
+    value = np.where(kind == KINDS.index("rating"), rng.integers(1, 6, size), np.nan)
+    arrays = {
+        "item": np.where(late, rng.integers(0, len(dataset.items), size), events.item).astype(np.int32),
+        "kind": np.where(late, kind, events.kind).astype(np.int8),
+        "value": np.where(late, value, events.value).astype(np.float32),
+        "time": events.time - np.where(free, rng.integers(0, since_last), 0),
+    }
+    stated = {
+        name: replace(
+            told, codes=np.where(late, rng.integers(-1, len(told.names), size), told.codes).astype(np.int32)
+        )
+        for name, told in events.stated.items()
+    }
+    return replace(dataset, interactions=replace(events, **arrays, stated=stated).sorted())
+
+
+def _newest(events: Interactions, is_target: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.bool_]:
+    """Whether each event comes no earlier than its user's n-th last target event; True if there is none."""
+    late = np.ones(len(events), bool)
+    for user in np.unique(events.user):
+        own = np.flatnonzero(events.user == user)
+        targets = own[is_target[own]]
+        if len(targets) >= n:
+            late[own] = own >= targets[-n]
+    return late
 
 
 def rewritten(dataset: Dataset, cutoff: int, seed: int) -> Dataset:
@@ -113,19 +192,45 @@ def _renewed(dataset: Dataset, cutoff: int, rng: np.random.Generator) -> Items:
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_future_changes_nothing(dataset: Dataset, split: Split, fit: Fit, name: str) -> None:
-    snapshot = next(snapshot for snapshot in split.snapshots if snapshot.name == name)
-    assert (dataset.interactions.time >= snapshot.cutoff).sum() > 300
-    poisoned = rewritten(dataset, snapshot.cutoff, seed=len(name))
-    assert fingerprint(poisoned.interactions) != fingerprint(dataset.interactions)
-    again = next(other for other in SPLITTER.split(poisoned).snapshots if other.name == name)
+def named(split: Split, name: str) -> Snapshot:
+    return next(snapshot for snapshot in split.snapshots if snapshot.name == name)
+
+
+def asked_alike(splitter: Splitter, other: Dataset, snapshot: Snapshot) -> Snapshot:
+    """The same snapshot of another dataset, with the same queries: who is asked depends on the truth."""
+    again = named(splitter.split(other), snapshot.name)
     assert again.cutoff == snapshot.cutoff
-    # Who is asked depends on the truth, which is the future; so the same queries are asked.
-    asked = replace(again, queries=snapshot.queries, truth=snapshot.truth)
-    expected, found = fit(snapshot), fit(asked)
+    return replace(again, queries=snapshot.queries, truth=snapshot.truth)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("splitter", SPLITTERS.values(), ids=SPLITTERS)
+def test_the_future_changes_nothing(dataset: Dataset, fit: Fit, splitter: Splitter, name: str) -> None:
+    snapshot = named(splitter.split(dataset), name)
+    other = poisoned(dataset, splitter, snapshot, seed=len(name))
+    assert (other.interactions.item != dataset.interactions.item).sum() > 100
+    expected, found = fit(snapshot), fit(asked_alike(splitter, other, snapshot))
     del expected["past"], found["past"]  # it holds the rewritten products as well
     assert found == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_event_before_the_target_is_asked_with_and_not_fitted_on(
+    dataset: Dataset, fit: Fit, name: str
+) -> None:
+    """With each user's last two target events drawn anew, requests for the last differ, and no fit does."""
+    snapshot = named(STRICT.split(dataset), name)
+    other = retaken(dataset, 2 + NAMES.index(name), snapshot, seed=len(name))
+    expected, found = fit(snapshot), fit(asked_alike(STRICT, other, snapshot))
+    fitted = {part for part in expected if part.startswith("fitted")}
+    assert {part: found[part] for part in fitted} == {part: expected[part] for part in fitted}
+    assert all(found[part] != expected[part] for part in ("past", "requests", "candidates", "features"))
+    # The guard of the guard: where statistics go up to the target, the same change is seen by the fits.
+    loose = named(SPLITTERS["up_to_target"].split(dataset), name)
+    before, after = fit(loose), fit(asked_alike(SPLITTERS["up_to_target"], other, loose))
+    seen = [part for part in fitted if before[part] != after[part]]
+    for group in ("vectors", "retrieval", "features"):
+        assert any(part.startswith(f"fitted {group}") for part in seen)
 
 
 def test_the_past_does_change_something(dataset: Dataset, split: Split, fit: Fit) -> None:

@@ -84,6 +84,25 @@ def test_training_stops_where_validation_is_best():
     assert curve[n_trees - 1] >= curve.max() - 1e-6
 
 
+def test_the_training_can_be_watched_and_ended():
+    seen = []
+    model = fit()
+
+    def tables():
+        return [rows.table(1), rows.table(2)], rows.table(3)
+
+    again = SMALL.fit(tables, 1, lambda *reached: seen.append(reached))
+    assert again.model == model.model
+    assert seen == list(enumerate(model.validation_curve, start=1))
+
+    def enough(n_trees, ndcg):
+        if n_trees == 5:
+            raise StopIteration(f"{ndcg:.3f}")
+
+    with pytest.raises(StopIteration, match=f"{model.validation_curve[4]:.3f}"):
+        SMALL.fit(tables, 1, enough)
+
+
 def test_the_refit_has_as_many_trees_and_sees_validation():
     alone, again = fit(replace(SMALL, refit=False)), fit()
     n_trees = [lgb.Booster(model_str=model.model).num_trees() for model in (alone, again)]

@@ -48,7 +48,8 @@ def test_commands_on_the_shop_run(tmp_path):
     """In the order of the page, in one folder, so that `recommend` finds the run before it."""
     for line in glowrank(needs_data=False):
         words = arguments(line)
-        tiny = TINY if words[0] == "experiment" else []
+        tiny = TINY if words[0] in ("experiment", "tune") else []
+        tiny += ["tune.n_trials=2"] if words[0] == "tune" else []
         done = run(tmp_path, *words, *tiny)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         assert done.stdout.strip(), line
