@@ -1,5 +1,6 @@
 """The few hundred items that retrieval found for each query."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,14 @@ class Candidates:
     def rank_of(self, source: str) -> npt.NDArray[np.int16]:
         """Ranks given by one source, int16 of shape (n,)."""
         return self.ranks[:, self.sources.index(source)]
+
+    def of_sources(self, names: Sequence[str]) -> "Candidates":
+        """The same candidates with the columns of the sources named, in that order."""
+        if tuple(names) == self.sources:
+            return self
+        at = [self.sources.index(name) for name in names]
+        scores, ranks = np.take(self.scores, at, axis=1), np.take(self.ranks, at, axis=1)
+        return Candidates(self.offsets, self.item, tuple(names), scores, ranks)
 
     def take(self, rows: npt.NDArray[np.integer]) -> "Candidates":
         """Some of the candidates, rows ascending; every query keeps its place, perhaps without any."""

@@ -48,6 +48,20 @@ def check_mapping(owner: object, name: str) -> None:
         raise ParameterError(type(owner).__name__, name, "a mapping from names to values", value)
 
 
+def check_weights(owner: object, name: str, *, choices: Collection[str] | None = None) -> None:
+    """Raise `ParameterError` unless field `name` of `owner` is a mapping from names, out of `choices` if
+    given, to finite numbers of at least 0."""
+    value = getattr(owner, name)
+    names = "names" if choices is None else "names out of " + ", ".join(choices)
+    expected = f"a mapping from {names} to numbers of at least 0"
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ParameterError(type(owner).__name__, name, expected, value)
+    numbers = [n for n in value.values() if isinstance(n, Real) and not isinstance(n, bool)]
+    in_range = len(numbers) == len(value) and all(0 <= float(n) < float("inf") for n in numbers)
+    if not in_range or not set(value) <= set(value if choices is None else choices):
+        raise ParameterError(type(owner).__name__, name, expected, value)
+
+
 def check_names(
     owner: object, name: str, *, choices: Collection[str] | None = None, may_be_empty: bool = True
 ) -> None:

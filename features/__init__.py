@@ -1,10 +1,13 @@
 """What the ranker sees, and the vectors that retrieval searches."""
 
 from features.activity import Activity
+from features.adoption import Adoption
 from features.affinity import Affinity
 from features.concern import Concern
 from features.feature_set import FeatureSet
 from features.group import Group
+from features.label_popularity import LabelPopularity
+from features.pairs import Pairs
 from features.popularity import Popularity
 from features.product import Product
 from features.repeat import Repeat
@@ -16,6 +19,7 @@ from features.vectors.ingredients import IngredientVectors
 
 __all__ = [
     "Activity",
+    "Adoption",
     "Affinity",
     "CollaborativeVectors",
     "Concern",
@@ -23,6 +27,8 @@ __all__ = [
     "FunctionalityVectors",
     "Group",
     "IngredientVectors",
+    "LabelPopularity",
+    "Pairs",
     "Popularity",
     "Product",
     "Repeat",

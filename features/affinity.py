@@ -13,14 +13,23 @@ from dataset.parameters import check_int, check_number
 from dataset.persistence import Saved
 from dataset.snapshot import Histories, Requests, Snapshot
 from dataset.vectors import Vectors
+from dataset.words import (
+    by_rarity,
+    category_levels,
+    label_weights,
+    repeat_weights,
+    single_words,
+    unit_length,
+)
 from features.affinity_kernels import label_shares, word_overlap
 from features.categories import top_levels
 from features.lookup import Lookup, gather_codes
 from features.product import log_prices
-from features.words import by_rarity, label_weights, repeat_weights, unit_length
 
 _LABELS: Final = ("brand", "category", "top_category")
-_WORDS: Final = ("ingredients", "functions")
+_LABEL_PARTS: Final = ("share", "newest", "count")
+_WORDS: Final = ("ingredients", "functions", "attributes")
+_WORD_PARTS: Final = ("overlap", "overlap_max", "overlap_newest")
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,7 @@ class FittedAffinity(Saved):
     words : mapping of str to csr_matrix of float32, shape (len(items), number of words)
         Rows of unit length.
     step_decay : float
+    max_history : int
     """
 
     items: Lookup
@@ -47,12 +57,14 @@ class FittedAffinity(Saved):
     price_variance: float
     words: Mapping[str, sp.csr_matrix]
     step_decay: float
+    max_history: int
 
     @property
     def names(self) -> tuple[str, ...]:
         """Shares by label, price, word overlap."""
-        shares = (f"{label}_{part}" for label in _LABELS for part in ("share", "newest"))
-        return (*shares, "price_distance", "price_z", *(f"{word}_overlap" for word in _WORDS))
+        shares = (f"{label}_{part}" for label in _LABELS for part in _LABEL_PARTS)
+        overlaps = (f"{word}_{part}" for word in _WORDS for part in _WORD_PARTS)
+        return (*shares, "price_distance", "price_z", *overlaps)
 
     @property
     def categorical(self) -> tuple[str, ...]:
@@ -61,25 +73,29 @@ class FittedAffinity(Saved):
 
     def transform(self, requests: Requests, candidates: Candidates) -> npt.NDArray[np.float32]:
         """Fit of each candidate to its query's history; NaN where either side is unknown or empty."""
-        history = requests.history
-        event, row = self.items.rows(history.item), self.items.rows(candidates.item)
+        history, row = requests.history, self.items.rows(candidates.item)
+        event = np.where(history.weight > 0, self.items.rows(history.item), np.int32(-1))
         weight = decayed_weight(history, self.step_decay)
         out = np.empty((len(candidates), len(self.names)), np.float32)
-        for at, label in enumerate(_LABELS):
+        start = 0
+        for label in _LABELS:
             codes = self.labels[label]
             label_shares(
                 history.offsets, gather_codes(codes, event), weight, history.step,
                 candidates.offsets, gather_codes(codes, row), int(codes.max(initial=-1)) + 1,
-                out[:, 2 * at : 2 * at + 2],
+                out[:, start : start + len(_LABEL_PARTS)],
             )  # fmt: skip
-        first_price, first_word = 2 * len(_LABELS), 2 * len(_LABELS) + 2
-        self._fill_price(history, event, weight, candidates, row, out[:, first_price:first_word])
-        for at, name in enumerate(_WORDS):
+            start += len(_LABEL_PARTS)
+        self._fill_price(history, event, weight, candidates, row, out[:, start : start + 2])
+        start += 2
+        for name in _WORDS:
             words = self.words[name]
             word_overlap(
-                history.offsets, event, weight, candidates.offsets, row,
-                (words.indptr, words.indices, words.data), words.shape[1], out[:, first_word + at],
+                history.offsets, (event, weight, history.step), self.max_history, candidates.offsets, row,
+                (words.indptr, words.indices, words.data), words.shape[1],
+                out[:, start : start + len(_WORD_PARTS)],
             )  # fmt: skip
+            start += len(_WORD_PARTS)
         return out
 
     def _fill_price(
@@ -117,9 +133,12 @@ class Affinity:
     """Fit of the candidate to the (weighted) history.
 
     Columns: for brand, category and top category `_share`, the part of the history's weight with the
-    candidate's label, and `_newest`, the same within the newest moment; `price_distance` and `price_z`, log
-    price against the history's mean; `ingredients_overlap` and `functions_overlap`, the weighted mean, over
-    the history, of the cosine of TF-IDF words.
+    candidate's label, `_newest`, the same within the newest moment, and `_count`, log1p of the number of
+    events with that label: how much evidence the share has; `price_distance` and `price_z`, log price against
+    the history's mean; for words of `ingredients`, `functions` and `attributes` (functions, brand and every
+    level of the category path in one bag) `_overlap`, the weighted mean over the history of the cosine of
+    TF-IDF words, `_overlap_max`, the greatest over the newest `max_history` events, and `_overlap_newest`,
+    the greatest within the newest moment.
 
     Parameters
     ----------
@@ -129,16 +148,25 @@ class Affinity:
         Levels of the category path that make the top category. Changes results.
     position_decay : float
         Weight of the ingredient at place p of the label is p ** -position_decay. Changes results.
+    rarity_power : float
+        Power of the inverse document frequency by which words are weighted: 0 counts all alike, 2 lets rare
+        ones decide, which suits tags of brands and categories. Changes results.
+    max_history : int
+        Number of latest events that `_overlap_max` looks at. Changes results and speed.
     """
 
     step_decay: float = 0.9
     top_depth: int = 2
     position_decay: float = 0.2
+    rarity_power: float = 1.0
+    max_history: int = 20
 
     def __post_init__(self) -> None:
         check_number(self, "step_decay", low=1e-3, high=1)
         check_int(self, "top_depth", low=1)
         check_number(self, "position_decay", low=0)
+        check_number(self, "rarity_power", low=0)
+        check_int(self, "max_history", low=1)
 
     def fit(
         self, snapshot: Snapshot, vectors: Mapping[str, Vectors], sources: tuple[str, ...]
@@ -148,15 +176,22 @@ class Affinity:
         labels = (items.brand, items.category, top_levels(items.category, self.top_depth))
         prices = log_prices(items.price[known])
         variance = float(np.nanvar(prices)) if not np.isnan(prices).all() else 0.0
-        ingredients = label_weights(items.ingredients.lists.take(known), self.position_decay)
         functions = repeat_weights(items.functions.lists.take(known))
+        brand = repeat_weights(single_words(items.brand.codes[known]))
+        levels = repeat_weights(category_levels(items.category.take(known)))
+        words = {
+            "ingredients": label_weights(items.ingredients.lists.take(known), self.position_decay),
+            "functions": functions,
+            "attributes": sp.hstack([functions, brand, levels], format="csr"),
+        }
         return FittedAffinity(
             Lookup(known),
             {name: label.codes[known] for name, label in zip(_LABELS, labels, strict=True)},
             prices.astype(np.float32),
             variance,
-            {"ingredients": _unit_words(ingredients), "functions": _unit_words(functions)},
+            {name: _unit_words(words[name], self.rarity_power) for name in _WORDS},
             float(self.step_decay),
+            self.max_history,
         )
 
 
@@ -165,8 +200,10 @@ def decayed_weight(history: Histories, step_decay: float) -> npt.NDArray[np.floa
     return history.weight * np.power(np.float32(step_decay), history.step.astype(np.float32))
 
 
-def _unit_words(matrix: sp.csr_matrix) -> sp.csr_matrix:
+def _unit_words(matrix: sp.csr_matrix, rarity_power: float) -> sp.csr_matrix:
     """TF-IDF rows of unit length in the types that the kernel takes."""
-    unit = unit_length(by_rarity(matrix))
+    once = sp.csr_matrix((np.ones(matrix.nnz), matrix.indices, matrix.indptr), shape=matrix.shape)
+    weights = matrix.data * by_rarity(once).data ** float(rarity_power)
+    unit = unit_length(sp.csr_matrix((weights, matrix.indices, matrix.indptr), shape=matrix.shape))
     indptr, indices = unit.indptr.astype(np.int32), unit.indices.astype(np.int32)
     return sp.csr_matrix((unit.data.astype(np.float32), indices, indptr), shape=unit.shape)

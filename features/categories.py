@@ -1,24 +1,9 @@
 """The levels of a category path."""
 
-from typing import Final
-
 import numpy as np
 
 from dataset.ragged import Categorical
-
-SEPARATOR: Final = " > "
-
-
-def path_prefixes(path: str) -> list[str]:
-    """Every prefix of a category path, shortest first.
-
-    Examples
-    --------
-    >>> path_prefixes("Skincare > Masks")
-    ['Skincare', 'Skincare > Masks']
-    """
-    parts = path.split(SEPARATOR)
-    return [SEPARATOR.join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+from dataset.words import SEPARATOR
 
 
 def top_levels(category: Categorical, depth: int) -> Categorical:

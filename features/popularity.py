@@ -43,12 +43,15 @@ class FittedPopularity(Saved):
 
 @dataclass(frozen=True, kw_only=True)
 class Popularity:
-    """Counts over windows, trend, age, rating; all as of the cut-off, events weighted by their kind.
+    """Counts over windows, trends, age, rating; all as of the cut-off, events weighted by their kind.
 
-    Columns: `log_count_{w}d` for each window and `log_count` over all time (log1p of the summed weights),
-    `percentile_{w}d` of the longest window among the catalogue (counts of a growing shop drift, percentiles
-    do not), `trend` (log ratio of the rate within the shortest window to that within the longest, smoothed),
-    `days_since_last`, `age_days` since launch or else the first event, `rating` (mean, drawn to that of the
+    Columns: `log_count_{w}d` for each window and `log_count` over all time (log1p of the summed weights);
+    `percentile_{w}d` of each window's count among the catalogue (counts of a growing shop drift, percentiles
+    do not); `trend_{w}d` for each window but the longest (log ratio of the rate within it to that within the
+    longest, smoothed); `log_returning_{w}d` and `percentile_returning_{w}d`, the same of the events of users
+    who had an event at an earlier moment (first-time buyers take other things than those who come back), and
+    `returning_share`, their share in the item's count of the longest window, drawn to that of all events;
+    `days_since_last`; `age_days` since launch or else the first event; `rating` (mean, drawn to that of the
     catalogue) and `log_ratings` (log1p of their number).
 
     Parameters
@@ -59,7 +62,7 @@ class Popularity:
         Number of average events or ratings that every item is credited with. Changes results.
     """
 
-    windows_days: Sequence[int] = (30, 90, 365)
+    windows_days: Sequence[int] = (7, 30, 90, 365)
     smoothing: float = 5.0
 
     def __post_init__(self) -> None:
@@ -73,37 +76,28 @@ class Popularity:
         items = Lookup.of_items(snapshot)
         row = items.rows(snapshot.history.item)
         known = row >= 0
-        events, row, weight = snapshot.history.take(known), row[known], snapshot.history_weight[known]
-        columns = self._counts(events, row, weight, snapshot.cutoff, len(items))
+        events, row = snapshot.history.take(known), row[known]
+        weight = snapshot.history_weight
+        everybody = window_counts(snapshot, items, weight, self.windows_days)
+        returning = window_counts(snapshot, items, weight * is_returning(snapshot), self.windows_days)
+        columns: dict[str, npt.NDArray[np.floating]] = _levels(everybody, "log_count", "percentile")
+        columns["log_count"] = np.log1p(np.bincount(row, weights=weight[known], minlength=len(items)))
+        columns |= {f"trend_{days}d": trend for days, trend in trends(everybody, self.smoothing).items()}
+        columns |= _levels(returning, "log_returning", "percentile_returning")
+        longest = self.windows_days[-1]
+        columns["returning_share"] = self._shares(returning[longest], everybody[longest])
         columns |= _times(snapshot, events, row, len(items))
         columns |= self._ratings(events, row, len(items))
         table = np.column_stack(list(columns.values())).astype(np.float32)
         return FittedPopularity(items, tuple(columns), table)
 
-    def _counts(
-        self,
-        events: Interactions,
-        row: npt.NDArray[np.int32],
-        weight: npt.NDArray[np.float32],
-        cutoff: int,
-        n_items: int,
-    ) -> dict[str, npt.NDArray[np.floating]]:
-        age_days = (cutoff - events.time) / SECONDS_PER_DAY
-        counts: dict[int, npt.NDArray[np.float64]] = {
-            days: np.bincount(row, weights=weight * (age_days <= days), minlength=n_items).astype(np.float64)
-            for days in self.windows_days
-        }
-        columns: dict[str, npt.NDArray[np.floating]] = {
-            f"log_count_{days}d": np.log1p(count) for days, count in counts.items()
-        }
-        columns["log_count"] = np.log1p(np.bincount(row, weights=weight, minlength=n_items))
-        longest, shortest = self.windows_days[-1], self.windows_days[0]
-        columns[f"percentile_{longest}d"] = percentile_within(np.zeros(n_items, np.int8), counts[longest])
-        share = shortest / longest
-        columns["trend"] = np.log(
-            (counts[shortest] + self.smoothing * share) / ((counts[longest] + self.smoothing) * share)
-        )
-        return columns
+    def _shares(
+        self, part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """Share of `part` in `whole`, drawn to that of all items; NaN where nothing was counted at all."""
+        usual = part.sum() / whole.sum() if whole.any() else np.nan
+        shares: npt.NDArray[np.float64] = (part + self.smoothing * usual) / (whole + self.smoothing)
+        return shares
 
     def _ratings(
         self, events: Interactions, row: npt.NDArray[np.int32], n_items: int
@@ -116,6 +110,64 @@ class Popularity:
             "rating": (total + self.smoothing * mean) / (number + self.smoothing),
             "log_ratings": np.log1p(number),
         }
+
+
+def window_counts(
+    snapshot: Snapshot, items: Lookup, weight: npt.NDArray[np.float32], windows_days: Sequence[int]
+) -> dict[int, npt.NDArray[np.float64]]:
+    """By window, the weight of each item's events in the last so many days.
+
+    Parameters
+    ----------
+    weight : float32 array of shape (len(snapshot.history),)
+    """
+    row = items.rows(snapshot.history.item)
+    known = row >= 0
+    row, weight = row[known], weight[known]
+    age_days = (snapshot.cutoff - snapshot.history.time[known]) / SECONDS_PER_DAY
+    return {
+        days: np.bincount(row, weights=weight * (age_days <= days), minlength=len(items)).astype(np.float64)
+        for days in windows_days
+    }
+
+
+def is_returning(snapshot: Snapshot) -> npt.NDArray[np.bool_]:
+    """Whether the user of each event had an event at an earlier moment, bool of shape (len(history),)."""
+    history = snapshot.history
+    first = history.time[snapshot.history_offsets[history.user]]
+    returning: npt.NDArray[np.bool_] = history.time > first
+    return returning
+
+
+def trends(
+    counts: Mapping[int, npt.NDArray[np.float64]], smoothing: float
+) -> dict[int, npt.NDArray[np.float64]]:
+    """By window but the longest, the log ratio of the rate within it to that within the longest.
+
+    Parameters
+    ----------
+    counts : mapping of int to float64 array
+        By window in days.
+    smoothing : float
+        Events of the longest window that everything is credited with, evenly spread.
+    """
+    longest = max(counts)
+    return {
+        days: np.log((count + smoothing * days / longest) / ((counts[longest] + smoothing) * days / longest))
+        for days, count in counts.items()
+        if days < longest
+    }
+
+
+def _levels(
+    counts: Mapping[int, npt.NDArray[np.float64]], log: str, percentile: str
+) -> dict[str, npt.NDArray[np.floating]]:
+    """Logarithm and percentile of the counts of each window, under these names."""
+    columns: dict[str, npt.NDArray[np.floating]] = {}
+    for days, count in counts.items():
+        columns[f"{log}_{days}d"] = np.log1p(count)
+        columns[f"{percentile}_{days}d"] = percentile_within(np.zeros(len(count), np.int8), count)
+    return columns
 
 
 def _times(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numba
 import numpy as np
@@ -13,6 +14,8 @@ from dataset.parameters import check_number
 from dataset.persistence import Saved
 from dataset.snapshot import Requests, Snapshot
 from dataset.vectors import Vectors
+
+_PARTS: Final = ("score", "reciprocal_rank", "relative", "percentile", "rank")
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,8 @@ class FittedRetrievalScores(Saved):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Four columns a source, then what they say together."""
-        parts = ("score", "reciprocal_rank", "relative", "percentile")
-        return (*(f"{source}_{part}" for source in self.sources for part in parts), "n_sources", "fusion")
+        """Five columns a source, then what they say together."""
+        return (*(f"{source}_{part}" for source in self.sources for part in _PARTS), "n_sources", "fusion")
 
     @property
     def categorical(self) -> tuple[str, ...]:
@@ -66,8 +68,10 @@ class RetrievalScores:
 
     Columns, for each source: `{source}_score`; `_reciprocal_rank`, 0 where it did not nominate the candidate;
     `_relative`, the score over the greatest magnitude in the query; `_percentile`, share of the
-    query's scored candidates that score lower, ties half. Then `n_sources` that nominated the candidate, and
-    `fusion`, the sum of 1 / (constant + rank) over them.
+    query's scored candidates that score lower, ties half; `_rank` of that score among the query's, 1 the
+    best, ties at the mean of their ranks: unlike the percentile, it says the same in a large pool as in a
+    small one. Then `n_sources` that nominated the candidate, and `fusion`, the sum of 1 / (constant + the
+    rank at which it was nominated) over them.
 
     Parameters
     ----------
@@ -94,8 +98,8 @@ class RetrievalScores:
 
 @numba.njit(nogil=True, cache=True)
 def _fill(offsets, scores, ranks, columns, constant, out):  # type: ignore[no-untyped-def]
-    """Fill `out` of shape (n, 4 s + 2) from scores and ranks of shape (n, >= s)."""
-    n_sources = len(columns)
+    """Fill `out` of shape (n, 5 s + 2) from scores and ranks of shape (n, >= s)."""
+    n_sources, own = len(columns), 5 * len(columns)
     longest = 0
     for query in range(len(offsets) - 1):
         longest = max(longest, offsets[query + 1] - offsets[query])
@@ -103,22 +107,22 @@ def _fill(offsets, scores, ranks, columns, constant, out):  # type: ignore[no-un
     bits = scores.view(np.int32)
     for query in range(len(offsets) - 1):
         start, stop = offsets[query], offsets[query + 1]
-        out[start:stop, 4 * n_sources :] = 0
+        out[start:stop, own:] = 0
         for source in range(n_sources):
             column = columns[source]
-            block = out[start:stop, 4 * source : 4 * source + 4]
+            block = out[start:stop, 5 * source : 5 * source + 5]
             _fill_source(scores[start:stop, column], bits[start:stop, column], keys, block)
             for at in range(start, stop):
                 rank = ranks[at, column]
-                out[at, 4 * source + 1] = 1.0 / rank if rank > 0 else 0.0
+                out[at, 5 * source + 1] = 1.0 / rank if rank > 0 else 0.0
                 if rank > 0:
-                    out[at, 4 * n_sources] += 1
-                    out[at, 4 * n_sources + 1] += 1.0 / (constant + rank)
+                    out[at, own] += 1
+                    out[at, own + 1] += 1.0 / (constant + rank)
 
 
 @numba.njit(nogil=True, cache=True)
 def _fill_source(scores, bits, keys, out):  # type: ignore[no-untyped-def]
-    """Score, relative score and percentile of one source within one query; columns 0, 2 and 3 of `out`."""
+    """Score, relative score, percentile and rank of one source within one query; all columns but 1."""
     size = 0
     magnitude = np.float32(0)
     for at in range(len(scores)):
@@ -131,7 +135,7 @@ def _fill_source(scores, bits, keys, out):  # type: ignore[no-untyped-def]
             size += 1
     keys = keys[:size]
     keys.sort()
-    out[:, 0] = out[:, 2] = out[:, 3] = np.nan
+    out[:, 0] = out[:, 2] = out[:, 3] = out[:, 4] = np.nan
     start = 0
     while start < size:
         score = scores[keys[start] & 0xFFFFFFFF]
@@ -143,4 +147,5 @@ def _fill_source(scores, bits, keys, out):  # type: ignore[no-untyped-def]
             out[at, 0] = score
             out[at, 2] = score / magnitude if magnitude > 0 else 0.0
             out[at, 3] = (start + stop) / (2.0 * size)
+            out[at, 4] = size - (start + stop - 1) / 2.0
         start = stop

@@ -44,7 +44,7 @@ def measure(
     oracle: Oracle | None,
     k: int,
 ) -> Measured:
-    """Lists of length k for every query of a snapshot, block by block.
+    """Lists of length k for every query of a snapshot, block by block; pure scorers have none of their own.
 
     Parameters
     ----------
@@ -63,6 +63,8 @@ def measure(
     def block(rows: npt.NDArray[np.int64]) -> tuple[dict[str, Ranked], RetrievalStatistics]:
         requests = snapshot.requests(rows)
         candidates, lists = _two_stage(specification, fitted, past, requests, k)
+        # What only scores nominates nobody: no list to compare with, and no part in the pool.
+        candidates = candidates.of_sources(fitted.stage_one.retrieval.nominators)
         runs = {"two_stage": lists} | _without_stage_two(requests, candidates, others, oracle, k)
         return runs, RetrievalStatistics.of(candidates, snapshot.truth.take(rows))
 

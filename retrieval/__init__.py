@@ -1,5 +1,8 @@
 """Stage one: from a catalogue to a few hundred candidates."""
 
+from retrieval.attributes import Attributes
+from retrieval.blend import Blend
+from retrieval.chain import Chain
 from retrieval.clusters import Clusters
 from retrieval.collaborative import Collaborative
 from retrieval.content import Content
@@ -7,17 +10,22 @@ from retrieval.ease import Ease
 from retrieval.fusion import Retrieval
 from retrieval.groups import Groups
 from retrieval.index import IndexSettings
+from retrieval.low_rank import LowRank
 from retrieval.popular import Popular
 from retrieval.shuffled import Shuffled
 from retrieval.transitions import Transitions
 
 __all__ = [
+    "Attributes",
+    "Blend",
+    "Chain",
     "Clusters",
     "Collaborative",
     "Content",
     "Ease",
     "Groups",
     "IndexSettings",
+    "LowRank",
     "Popular",
     "Retrieval",
     "Shuffled",

@@ -22,7 +22,7 @@ class Clusters:
     Parameters
     ----------
     quota : int
-        Candidates that the source may nominate a query. Changes results.
+        Candidates that the source may nominate a query; 0 for a pure scorer. Changes results.
     vectors : mapping of str to float
         Weight of each embedding, by name; embeddings that the data cannot give are left out.
     n_clusters : int
@@ -45,7 +45,8 @@ class Clusters:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("quota", "n_clusters", "neighbours"):
+        check_int(self, "quota", low=0)
+        for name in ("n_clusters", "neighbours"):
             check_int(self, name, low=1)
         check_int(self, "seed", low=0)
         check_number(self, "half_life_days", low=0)

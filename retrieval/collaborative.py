@@ -19,7 +19,7 @@ class Collaborative:
     Parameters
     ----------
     quota : int
-        Candidates that the source may nominate a query. Changes results.
+        Candidates that the source may nominate a query; 0 for a pure scorer. Changes results.
     vectors : str
         Name of the embedding that holds the factors.
     step_decay, half_life_days : float
@@ -40,7 +40,7 @@ class Collaborative:
     index: IndexSettings | None = None
 
     def __post_init__(self) -> None:
-        check_int(self, "quota", low=1)
+        check_int(self, "quota", low=0)
         check_number(self, "step_decay", low=0, high=1)
         check_number(self, "half_life_days", low=0)
 

@@ -22,7 +22,7 @@ class Content:
     Parameters
     ----------
     quota : int
-        Candidates that the source may nominate a query. Changes results.
+        Candidates that the source may nominate a query; 0 for a pure scorer. Changes results.
     vectors : mapping of str to float
         Weight of each embedding, by name; embeddings that the data cannot give are left out.
     newest : int
@@ -40,7 +40,7 @@ class Content:
     index: IndexSettings | None = None
 
     def __post_init__(self) -> None:
-        check_int(self, "quota", low=1)
+        check_int(self, "quota", low=0)
         check_int(self, "newest", low=0)
         check_number(self, "step_decay", low=0, high=1)
         check_mapping(self, "vectors")

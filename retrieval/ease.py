@@ -1,7 +1,7 @@
 """Linear item-to-item weights with a closed form."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -11,18 +11,24 @@ import scipy.sparse as sp
 
 from dataset.errors import ConfigurationError
 from dataset.ordering import top_k_of_rows
-from dataset.parameters import check_int, check_number
+from dataset.parameters import check_int, check_number, check_weights
 from dataset.ranked import Ranked
 from dataset.snapshot import Snapshot
 from dataset.vectors import Vectors
-from retrieval.sparse_rows import SparseRows
+from retrieval.attributes import DEFAULT_WEIGHTS, KINDS, word_vectors
+from retrieval.sparse_rows import SparseRows, rows_of_lists
 
 MAX_ITEMS: Final = 30_000
+_BLOCK: Final = 512  # rows made dense together
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ease:
     """Embarrassingly shallow autoencoder: B = I - P / diag(P), P = (X'X + regularisation I)^-1.
+
+    With an `attribute_weight` X'X + attribute_weight UU' stands for X'X, where row i of U is item i as words:
+    as if, beside the users, every word were a user who took the items that have it. Products that nobody
+    took yet get weights, too.
 
     Memory is 4 bytes x items^2 (3.6 GB at 30,000), time about items^3 / 10^11 seconds on one core; only
     the largest weights of each item are kept after.
@@ -30,64 +36,109 @@ class Ease:
     Parameters
     ----------
     quota : int
-        Candidates that the source may nominate a query. Changes results.
+        Candidates that the source may nominate a query; 0 for a pure scorer. Changes results.
     regularisation : float
         L2 penalty, above 0.
     step_decay : float
         Weight of an event per step back in the history when the model is applied; within 0 and 1.
+    fit_decay : float
+        Weight of an event per step back in the history in X; within 0 and 1. Changes results.
     half_life_days : float
         Age at which an event counts half, in the fit and when applied; 0 switches it off.
     neighbours : int
         Entries kept an item.
+    attribute_weight : float
+        Weight of UU', whose diagonal is 1; 0 leaves words out. Changes results.
+    attributes : mapping of str to float
+        Weight of each kind of word, as in `Attributes`. Changes results if `attribute_weight` is above 0.
+    rarity_power : float
+        As in `Attributes`. Changes results if `attribute_weight` is above 0.
 
     References
     ----------
-    Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019, equation 8.
+    Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019, equation 8. Jeunen, Van Balen and
+    Goethals, "Closed-form models for collaborative filtering with side-information", RecSys 2020 (the
+    collective model, whose tags are further rows of X).
     """
 
     quota: int = 100
     regularisation: float = 100.0
     step_decay: float = 0.9
+    fit_decay: float = 1.0
     half_life_days: float = 0.0
     neighbours: int = 300
+    attribute_weight: float = 0.0
+    attributes: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
+    rarity_power: float = 2.0
 
     def __post_init__(self) -> None:
-        check_int(self, "quota", low=1)
+        check_int(self, "quota", low=0)
         check_int(self, "neighbours", low=1)
         check_number(self, "regularisation", low=1e-3)
         check_number(self, "step_decay", low=0, high=1)
+        check_number(self, "fit_decay", low=0, high=1)
         check_number(self, "half_life_days", low=0)
+        check_number(self, "attribute_weight", low=0)
+        check_weights(self, "attributes", choices=KINDS)
+        check_number(self, "rarity_power", low=0, high=10)
 
     def fit(self, snapshot: Snapshot, vectors: Mapping[str, Vectors]) -> SparseRows:
-        """Solve for the items that the history knows."""
-        events, n_items = snapshot.history, len(snapshot.items)
-        items = np.unique(events.item)
+        """Solve for the items that the history knows and, if words weigh anything, for those with words."""
+        n_items = len(snapshot.items)
+        worded, words = np.zeros(0, np.int32), sp.csr_matrix((0, 1), dtype=np.float32)
+        if self.attribute_weight > 0:
+            worded, words = word_vectors(snapshot, self.attributes, self.rarity_power)
+        items = np.union1d(snapshot.history.item, worded).astype(np.int32)
         row_of_item = np.full(n_items, -1, np.int32)
         if not len(items):
             return SparseRows(sp.csr_matrix((0, n_items), dtype=np.float32), row_of_item, 0.0, 0.0)
-        if len(items) > MAX_ITEMS:
+        self._check_size(len(items))
+        matrix = self._matrix(snapshot, items)
+        gram = (matrix.T @ matrix).toarray(order="F")
+        if len(worded):
+            _add_products(gram, np.searchsorted(items, worded), words, self.attribute_weight)
+        inverse = _lower_inverse(gram, self.regularisation)
+        neighbours = _largest_weights(inverse, self.neighbours, items, n_items)
+        row_of_item[items] = np.arange(len(items))
+        return SparseRows(neighbours, row_of_item, self.step_decay, self.half_life_days)
+
+    def _check_size(self, n: int) -> None:
+        if n > MAX_ITEMS:
+            smaller = "set its attribute_weight to 0, or " if self.attribute_weight > 0 else ""
             raise ConfigurationError(
-                f"EASE inverts a dense matrix and takes at most {MAX_ITEMS:,} items. Got {len(items):,}; "
-                "leave it out with ~retrieval.sources.ease."
+                f"EASE inverts a dense matrix and takes at most {MAX_ITEMS:,} items. Got {n:,}; "
+                f"{smaller}leave it out with ~retrieval.sources.ease."
             )
+
+    def _matrix(self, snapshot: Snapshot, items: npt.NDArray[np.int32]) -> sp.csr_matrix:
+        """X, float32 of shape (n_users, len(items))."""
+        events = snapshot.history
         weight = snapshot.history_weight.astype(np.float64)
+        weight = weight * self.fit_decay ** snapshot.history_step.astype(np.float64)
         if self.half_life_days > 0:
             weight = weight * np.exp2(-(snapshot.cutoff - events.time) / (86_400 * self.half_life_days))
         column = np.searchsorted(items, events.item)
         matrix = sp.csr_matrix((weight, (events.user, column)), shape=(len(snapshot.users), len(items)))
         matrix.data = np.minimum(matrix.data, 1.0).astype(np.float32)
-        inverse = _lower_inverse(matrix.astype(np.float32), self.regularisation)
-        neighbours = _largest_weights(inverse, self.neighbours, items, n_items)
-        row_of_item[items] = np.arange(len(items))
-        return SparseRows(neighbours, row_of_item, self.step_decay, self.half_life_days)
+        return matrix.astype(np.float32)
 
 
-def _lower_inverse(matrix: sp.csr_matrix, regularisation: float) -> npt.NDArray[np.float32]:
-    """(X'X + regularisation I)^-1, float32 of shape (n, n), of which only the lower triangle is valid.
+def _add_products(
+    gram: npt.NDArray[np.float32], at: npt.NDArray[np.int64], words: sp.csr_matrix, weight: float
+) -> None:
+    """Add weight x UU' to the rows and columns `at`, in blocks: UU' is sparse in name only."""
+    transposed = words.T.tocsr()
+    for start in range(0, len(at), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        # By columns, which lie together in memory; UU' is symmetric.
+        gram[np.ix_(at, at[block])] += np.float32(weight) * (words[block] @ transposed).toarray().T
 
-    Single precision suffices: the penalty bounds the condition number by largest count / penalty.
+
+def _lower_inverse(gram: npt.NDArray[np.float32], regularisation: float) -> npt.NDArray[np.float32]:
+    """(gram + regularisation I)^-1 in the place of `gram`; only its lower triangle is valid.
+
+    Single precision suffices: the penalty bounds the condition number by largest eigenvalue / penalty.
     """
-    gram = np.asfortranarray((matrix.T @ matrix).toarray())
     diagonal = np.arange(len(gram))
     gram[diagonal, diagonal] += np.float32(regularisation)
     factor, failed = lapack.spotrf(gram, lower=1, overwrite_a=1)
@@ -99,7 +150,7 @@ def _lower_inverse(matrix: sp.csr_matrix, regularisation: float) -> npt.NDArray[
 
 
 def _largest_weights(
-    inverse: npt.NDArray[np.float32], k: int, items: npt.NDArray[np.int32], n_items: int, block: int = 512
+    inverse: npt.NDArray[np.float32], k: int, items: npt.NDArray[np.int32], n_items: int, block: int = _BLOCK
 ) -> sp.csr_matrix:
     """The k largest positive weights of each row of B, CSR of shape (len(items), n_items)."""
     n = len(inverse)
@@ -113,8 +164,6 @@ def _largest_weights(
         rows[:, start:stop] = np.tril(square) + np.tril(square, -1).T
         rows *= scale
         rows[np.arange(stop - start), np.arange(start, stop)] = -np.inf
+        rows[rows <= 0] = -np.inf
         parts.append(top_k_of_rows(rows, min(k, n)))
-    best = Ranked.concatenate(parts)
-    keep = best.scores > 0
-    indptr = np.concatenate([[0], np.cumsum(keep.sum(axis=1))])
-    return sp.csr_matrix((best.scores[keep], items[best.items[keep]], indptr), shape=(n, n_items))
+    return rows_of_lists(Ranked.concatenate(parts), items, n_items)

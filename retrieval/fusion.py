@@ -1,4 +1,4 @@
-"""All sources together: each nominates its quota, all score everything that was nominated."""
+"""All sources together: each nominates its quota, if any, and all score everything that was nominated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,7 +27,8 @@ class Retrieval:
     Parameters
     ----------
     sources : mapping of str to Source
-        By name; each has its own `quota`.
+        By name; each has its own `quota`, at least one above 0. A source with a quota of 0 is a pure
+        scorer: it takes no place in the budget and still tells the ranker what it thinks.
     budget : int
         Candidates kept a query, at most. An item stays for the best rank that any source gave it, so
         each source has its say in turn. Changes results; time and memory grow with it.
@@ -53,6 +54,11 @@ class Retrieval:
                 raise ConfigurationError(
                     f"The source {name!r} must have a quota of at most {MAX_QUOTA:,}. Got {quota!r}."
                 )
+        if not any(self.quotas):
+            raise ConfigurationError(
+                "Retrieval needs a source that nominates, with a quota above 0. Got pure scorers alone: "
+                f"{', '.join(self.sources)}."
+            )
         if self.index != "auto":  # which is what a source takes that leaves it open
             settings = IndexSettings(kind=self.index)
             sources = {name: _with_index(source, settings) for name, source in self.sources.items()}
@@ -72,6 +78,7 @@ class FittedRetrieval(Saved):
     ----------
     sources : mapping of str to FittedSource
     quotas : tuple of int
+        Of each source, in order; at least one above 0.
     budget : int
     """
 
@@ -79,21 +86,26 @@ class FittedRetrieval(Saved):
     quotas: tuple[int, ...]
     budget: int
 
+    @property
+    def nominators(self) -> tuple[str, ...]:
+        """Names of the sources that are no pure scorers, in order."""
+        return tuple(name for name, quota in zip(self.sources, self.quotas, strict=True) if quota > 0)
+
     def retrieve(self, requests: Requests) -> Candidates:
         """Candidates of a block of queries, with the score and rank of every source."""
         n_items = len(requests.eligibility.available)
         fitted: list[FittedSource] = list(self.sources.values())
-        lists = [source.retrieve(requests, quota) for source, quota in zip(fitted, self.quotas, strict=True)]
-        columns = np.concatenate([found.items for found in lists], axis=1)
-        source_of = np.repeat(np.arange(len(lists)), self.quotas)
+        asked = [(source, quota) for source, quota in zip(fitted, self.quotas, strict=True) if quota > 0]
+        columns = np.concatenate([source.retrieve(requests, quota).items for source, quota in asked], axis=1)
+        source_of = np.repeat(np.arange(len(fitted)), self.quotas)
         rank_of = np.concatenate([np.arange(1, quota + 1) for quota in self.quotas]).astype(np.int16)
         budget = min(self.budget, columns.shape[1])
         offsets = np.zeros(len(requests) + 1, np.int64)
         items = np.empty(len(requests) * budget, np.int32)
-        ranks = np.empty((len(items), len(lists)), np.int16)
-        n = fuse(columns, source_of, rank_of, len(lists), n_items, budget, offsets, items, ranks)
+        ranks = np.empty((len(items), len(fitted)), np.int16)
+        n = fuse(columns, source_of, rank_of, len(fitted), n_items, budget, offsets, items, ranks)
         items, ranks = items[:n].copy(), ranks[:n].copy()
-        scores = np.empty((n, len(lists)), np.float32)
+        scores = np.empty((n, len(fitted)), np.float32)
         for at, source in enumerate(fitted):
             scores[:, at] = source.score(requests, offsets, items)
         return Candidates(offsets, items, tuple(self.sources), scores, ranks)

@@ -26,7 +26,7 @@ class Groups:
     Parameters
     ----------
     quota : int
-        Candidates that the source may nominate a query. Changes results.
+        Candidates that the source may nominate a query; 0 for a pure scorer. Changes results.
     n_groups : int
         At most; a small shop gets a group per 20 users.
     behaviour_weight : float
@@ -49,7 +49,7 @@ class Groups:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_int(self, "quota", low=1)
+        check_int(self, "quota", low=0)
         check_int(self, "n_groups", low=1)
         check_int(self, "seed", low=0)
         for name in ("behaviour_weight", "half_life_days", "smoothing", "rating_smoothing"):

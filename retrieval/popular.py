@@ -68,7 +68,7 @@ class Popular:
     Parameters
     ----------
     quota : int
-        Candidates that the source may nominate a query. Changes results.
+        Candidates that the source may nominate a query; 0 for a pure scorer. Changes results.
     half_life_days : float
         Age at which an event counts half; 0 switches it off.
     window_days : float
@@ -80,7 +80,7 @@ class Popular:
     window_days: float = 0.0
 
     def __post_init__(self) -> None:
-        check_int(self, "quota", low=1)
+        check_int(self, "quota", low=0)
         check_number(self, "half_life_days", low=0)
         check_number(self, "window_days", low=0)
 

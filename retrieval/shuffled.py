@@ -18,7 +18,7 @@ class Shuffled:
     Parameters
     ----------
     quota : int
-        Candidates that the source may nominate a query.
+        Candidates that the source may nominate a query; 0 for a pure scorer.
     n_orders : int
         Orders that users share; memory is n_orders x items.
     seed : int
@@ -29,7 +29,7 @@ class Shuffled:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_int(self, "quota", low=1)
+        check_int(self, "quota", low=0)
         check_int(self, "n_orders", low=1)
         check_int(self, "seed", low=0)
 

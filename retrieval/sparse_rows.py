@@ -6,7 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from dataset.ordering import top_k_of_segments
 from dataset.persistence import Saved
+from dataset.ragged import offsets_of
 from dataset.ranked import Ranked
 from dataset.snapshot import Histories, Requests
 from retrieval.kernels import retrieve_through_rows, score_through_rows
@@ -52,6 +54,15 @@ class SparseRows(Saved):
         score_through_rows(*self._arguments(requests), offsets, item, out)
         return out
 
+    def by_item(self) -> sp.csr_matrix:
+        """The row of each item, CSR of shape (n_items, n_items); empty where an item points to none."""
+        item = np.flatnonzero(self.row_of_item >= 0)
+        ones = np.ones(len(item), np.float32)
+        shape = (len(self.row_of_item), self.neighbours.shape[0])
+        matrix = sp.csr_matrix((ones, (item, self.row_of_item[item])), shape=shape) @ self.neighbours
+        matrix.sort_indices()
+        return matrix
+
     def _arguments(self, requests: Requests) -> tuple[object, ...]:
         history, matrix = requests.history, self.neighbours
         weights = event_weights(requests, self.step_decay, self.half_life_days)
@@ -78,21 +89,37 @@ def event_weights(requests: Requests, step_decay: float, half_life_days: float) 
 
 
 def keep_largest(matrix: sp.csr_matrix, k: int) -> sp.csr_matrix:
-    """Only the k largest entries of each row, ties by ascending column; columns ascending."""
-    matrix = matrix.tocsr()
+    """Only the k largest entries of each row, ties by ascending column; columns ascending, float32."""
+    matrix = sp.csr_matrix(matrix, dtype=np.float32)
     matrix.sort_indices()
-    lengths = np.diff(matrix.indptr)
-    if lengths.max(initial=0) <= k:
+    if np.diff(matrix.indptr).max(initial=0) <= k:
         return matrix
-    rows = np.repeat(np.arange(matrix.shape[0]), lengths)
-    order = np.lexsort((matrix.indices, -matrix.data, rows))
-    position = np.arange(matrix.nnz) - matrix.indptr[rows]
-    keep = np.sort(order[position < k])
-    kept = sp.csr_matrix(
-        (matrix.data[keep], (rows[keep], matrix.indices[keep])), shape=matrix.shape, dtype=np.float32
-    )
-    kept.sort_indices()
-    return kept
+    n_columns = matrix.shape[1]
+    return rows_of_lists(largest_of_rows(matrix, k), np.arange(n_columns, dtype=np.int32), n_columns)
+
+
+def largest_of_rows(matrix: sp.csr_matrix, k: int) -> Ranked:
+    """The k largest entries of each row as lists of columns; those at -inf are none."""
+    offsets, columns = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
+    return top_k_of_segments(offsets, columns, matrix.data, k)
+
+
+def rows_of_lists(best: Ranked, item: npt.NDArray[np.int32], n_items: int) -> sp.csr_matrix:
+    """Lists as rows of a matrix, CSR of shape (len(best), n_items), columns ascending.
+
+    Parameters
+    ----------
+    best : Ranked
+        Lists of positions in `item`.
+    item : int32 array of shape (n,)
+        Item codes, ascending.
+    n_items : int
+    """
+    given = best.items >= 0
+    entries = best.scores[given], item[best.items[given]], offsets_of(given.sum(axis=1))
+    matrix = sp.csr_matrix(entries, shape=(len(best), n_items))
+    matrix.sort_indices()
+    return matrix
 
 
 def empty_lists(m: int, k: int) -> Ranked:

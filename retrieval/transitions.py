@@ -24,7 +24,7 @@ class Transitions:
     Parameters
     ----------
     quota : int
-        Candidates that the source may nominate a query. Changes results.
+        Candidates that the source may nominate a query; 0 for a pure scorer. Changes results.
     window : int
         Largest number of steps between two events of a pair.
     gap_decay, step_decay : float
@@ -55,7 +55,8 @@ class Transitions:
     neighbours: int = 300
 
     def __post_init__(self) -> None:
-        for name in ("quota", "window", "neighbours"):
+        check_int(self, "quota", low=0)
+        for name in ("window", "neighbours"):
             check_int(self, name, low=1)
         for name in ("gap_decay", "step_decay", "backward", "from_power", "to_power"):
             check_number(self, name, low=0, high=1)

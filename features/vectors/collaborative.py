@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from dataset.factorisation import right_factors
 from dataset.interactions import SECONDS_PER_DAY
 from dataset.parameters import check_int, check_number
 from dataset.snapshot import Snapshot
 from dataset.vectors import Vectors
 from features.lookup import Lookup
-from features.vectors.factors import right_factors
 
 
 @dataclass(frozen=True, kw_only=True)

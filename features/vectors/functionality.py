@@ -6,13 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from dataset.factorisation import right_factors, unit_vectors
 from dataset.parameters import check_int, check_number
-from dataset.ragged import Categorical, Ragged, TokenLists, offsets_of
 from dataset.snapshot import Snapshot
 from dataset.vectors import Vectors
-from features.categories import path_prefixes
-from features.vectors.factors import right_factors, unit_vectors
-from features.words import by_rarity, repeat_weights, unit_length
+from dataset.words import by_rarity, category_levels, repeat_weights, single_words, unit_length
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,25 +51,9 @@ class FunctionalityVectors:
     def _words(self, snapshot: Snapshot, known: npt.NDArray[np.int32]) -> sp.csr_matrix:
         items = snapshot.items
         functions = by_rarity(repeat_weights(items.functions.lists.take(known)))
-        levels = by_rarity(repeat_weights(_levels(items.category.take(known)).lists))
-        brand = by_rarity(repeat_weights(_single(items.brand.codes[known])))
+        levels = by_rarity(repeat_weights(category_levels(items.category.take(known))))
+        brand = by_rarity(repeat_weights(single_words(items.brand.codes[known])))
         blocks = [functions, self.category_weight * levels, self.brand_weight * brand]
         matrix = sp.hstack(blocks, format="csr")
         matrix.eliminate_zeros()
         return matrix
-
-
-def _levels(category: Categorical) -> TokenLists:
-    """Every prefix of each item's category path, as words."""
-    prefixes = TokenLists.of([path_prefixes(name) for name in category.names])
-    placed = category.codes >= 0
-    lists = prefixes.lists.take(category.codes[placed])
-    lengths = np.zeros(len(placed), np.int64)
-    lengths[placed] = lists.lengths
-    return TokenLists(Ragged(offsets_of(lengths), lists.values), prefixes.words)
-
-
-def _single(codes: npt.NDArray[np.int32]) -> Ragged:
-    """One word an item, none where the code is -1."""
-    given = codes >= 0
-    return Ragged(offsets_of(given.astype(np.int64)), codes[given])

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from dataset.factorisation import right_factors, unit_vectors
 from dataset.parameters import check_int, check_number
 from dataset.snapshot import Snapshot
 from dataset.vectors import Vectors
-from features.vectors.factors import right_factors, unit_vectors
-from features.words import by_rarity, label_weights, unit_length
+from dataset.words import by_rarity, label_weights, unit_length
 
 
 @dataclass(frozen=True, kw_only=True)

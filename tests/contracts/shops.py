@@ -17,6 +17,7 @@ from dataset.vectors import Vectors
 START = 1_600_041_600  # a midnight, UTC
 CUTOFF = START + 80 * SECONDS_PER_DAY
 WORDS = np.array(["alcohol", "aqua", "glycerin", "parfum", "retinol"])
+FUNCTIONS = ("anti-age", "clean", "hydrating", "soothing", "spf", "vegan")
 CATEGORIES = ("hair", "skin > masks", "skin > serums", "sun")
 # Searches weigh nothing here: what such an event points to must not be nominated.
 EVENT_WEIGHTS = np.array([1, 1, 0.6, 0.6, 0.2, 0], np.float32)
@@ -115,8 +116,16 @@ def _items(rng: np.random.Generator, n: int, share_in_stock: float) -> Items:
         in_stock=rng.random(n) < share_in_stock,
         launched=np.where(rng.random(n) < 0.2, UNKNOWN_TIME, launched),
         ingredients=TokenLists.of(words),
-        functions=TokenLists.empty(n),
+        functions=_functions(n),
     )
+
+
+def _functions(n: int) -> TokenLists:
+    """Drawn apart; some products have none, some repeat one, every seventh has those of the one before."""
+    rng = np.random.default_rng(n)
+    rows = [rng.choice(FUNCTIONS, rng.integers(0, 4)).tolist() for _ in range(n)]
+    rows[1::7] = rows[: len(rows[1::7]) * 7 : 7]
+    return TokenLists.of(rows)
 
 
 def _users(rng: np.random.Generator, n: int) -> Users:
@@ -140,7 +149,7 @@ def _catalogue(events: Interactions, items: Items) -> npt.NDArray[np.bool_]:
 def _poison(
     events: Interactions, items: Items, catalogue: npt.NDArray[np.bool_]
 ) -> tuple[Interactions, Items]:
-    """Later events of other items and kinds, and more of them; other labels of items yet unknown."""
+    """Later events of other items and kinds, and more of them; other labels and words of unknown items."""
     past, later = events.take(events.time < CUTOFF), events.take(events.time >= CUTOFF)
     rng = np.random.default_rng(99)
     n = len(later) + 50
@@ -156,6 +165,17 @@ def _poison(
         name: np.concatenate([getattr(past, name), getattr(later, name)])
         for name in ("user", "item", "kind", "value", "time")
     }
-    other = Categorical(np.where(catalogue, items.category.codes, 0).astype(np.int32), items.category.names)
+    labels = {
+        name: replace(label, codes=np.where(catalogue, label.codes, 0).astype(np.int32))
+        for name, label in (("brand", items.brand), ("category", items.category))
+    }
+    words = {"ingredients": items.ingredients, "functions": items.functions}
+    words = {name: _other_words(lists, catalogue) for name, lists in words.items()}
     price = np.where(catalogue, items.price, 1e6).astype(np.float32)
-    return Interactions(**arrays).sorted(), replace(items, category=other, price=price)
+    return Interactions(**arrays).sorted(), replace(items, price=price, **labels, **words)
+
+
+def _other_words(lists: TokenLists, kept: npt.NDArray[np.bool_]) -> TokenLists:
+    """Items that are not kept get all words and one that is new and sorts first, so that codes move."""
+    other = ["0 unheard of", *lists.words]
+    return TokenLists.of([lists.words_of(row) if kept[row] else other for row in range(len(lists))])

@@ -234,8 +234,14 @@ class SourceContract:
                     self.changed(**{entry.name: wrong})
                 checked += 1
         assert checked
-        with pytest.raises(ParameterError, match=r"'quota' parameter .* at least 1.* Got 0 instead"):
-            self.changed(quota=0)
+        with pytest.raises(ParameterError, match=r"'quota' parameter .* at least 0.* Got -1 instead"):
+            self.changed(quota=-1)
+
+    def test_the_quota_is_no_matter_of_the_fit(self, tmp_path):
+        """A pure scorer, with a quota of 0, says what a nominator says."""
+        snapshot = shops.snapshot(1)
+        scorer = self.changed(quota=0).fit(snapshot, shops.vectors(snapshot))
+        assert saved(scorer, tmp_path / "scorer") == saved(self.fitted(snapshot), tmp_path / "nominator")
 
     def changed(self, **parameters: object) -> Source:
         """The specification with other parameters."""

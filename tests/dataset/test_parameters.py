@@ -13,6 +13,7 @@ from dataset.parameters import (
     check_mapping,
     check_names,
     check_number,
+    check_weights,
 )
 
 
@@ -30,6 +31,8 @@ class Oven:
         (check_bool, {}, [True, False]),
         (check_choice, {"choices": ("low", "high")}, ["low"]),
         (check_mapping, {}, [{}, {"a": 1}]),
+        (check_weights, {"choices": ("a", "b")}, [{}, {"b": 0}, {"a": np.float32(2), "b": 0.5}]),
+        (check_weights, {}, [{"any": 1}]),
         (check_names, {"choices": ("a", "b")}, [(), ["b", "a"]]),
     ],
 )
@@ -54,6 +57,13 @@ def test_what_is_accepted(check, bounds, good):
         (check_bool, {}, [0, 1, "true", None], "true or false"),
         (check_choice, {"choices": ("low", "high")}, ["Low", 1, None, ["low"]], "one of high, low"),
         (check_mapping, {}, [[("a", 1)], {1: 2}, None], "a mapping from names to values"),
+        (
+            check_weights,
+            {"choices": ("a", "b")},
+            [["a"], None, {1: 2}, {"c": 1}, {"a": -0.1}, {"a": True}, {"a": "1"}, {"a": float("nan")}],
+            "a mapping from names out of a, b to numbers of at least 0",
+        ),
+        (check_weights, {}, [{"a": float("inf")}, 3], "a mapping from names to numbers of at least 0"),
         (
             check_names,
             {"choices": ("a", "b"), "may_be_empty": False},

@@ -182,9 +182,44 @@ def permuted(candidates: Candidates, seed: int) -> tuple[Candidates, npt.NDArray
     return moved, rows
 
 
+def recoded(snapshot: Snapshot, user: npt.NDArray[np.integer], item: npt.NDArray[np.integer]) -> Snapshot:
+    """The same snapshot with other codes; queries keep their order. `user`, `item`: the new code of each."""
+    users, items, history = snapshot.users, snapshot.items, snapshot.history
+    of_user, of_item = np.argsort(user), np.argsort(item)
+    events = replace(
+        history, user=user[history.user].astype(np.int32), item=item[history.item].astype(np.int32)
+    )
+    return replace(
+        snapshot,
+        history=events.sorted(),
+        request_history=None,
+        queries=replace(snapshot.queries, user=user[snapshot.queries.user].astype(np.int32)),
+        users=Users(
+            numeric={name: values[of_user] for name, values in users.numeric.items()},
+            categorical={name: values.take(of_user) for name, values in users.categorical.items()},
+            concerns=users.concerns.take(of_user),
+            avoids=users.avoids.take(of_user),
+        ),
+        items=replace(
+            items,
+            **{
+                name: getattr(items, name).take(of_item)
+                for name in ("brand", "category", "ingredients", "functions")
+            },
+            **{name: getattr(items, name)[of_item] for name in ("price", "in_stock", "launched")},
+        ),
+        catalogue=snapshot.catalogue[of_item],
+    )
+
+
 @pytest.fixture(scope="session")
 def shop() -> SimpleNamespace:
     """The functions above, as a fixture: tests are no package, so they cannot import them."""
     return SimpleNamespace(
-        snapshot=make_snapshot, candidates=make_candidates, permuted=permuted, start=START, words=WORDS
+        snapshot=make_snapshot,
+        candidates=make_candidates,
+        permuted=permuted,
+        recoded=recoded,
+        start=START,
+        words=WORDS,
     )

@@ -1,41 +1,98 @@
 """Item statistics against a loop over the events."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from dataset.errors import ParameterError
 from dataset.interactions import KINDS, SECONDS_PER_DAY
 from dataset.items import UNKNOWN_TIME
-from features.popularity import Popularity
+from features.popularity import FittedPopularity, Popularity, is_returning
+
+WINDOWS = (7, 30, 60)
 
 
-def test_statistics_are_those_of_a_loop(shop) -> None:  # type: ignore[no-untyped-def]
+def counts_of(snapshot, chosen):  # type: ignore[no-untyped-def]
+    """Weight of the chosen events of each known item within each window, and over all time."""
+    age = (snapshot.cutoff - snapshot.history.time) / SECONDS_PER_DAY
+    return {
+        days: np.array(
+            [
+                snapshot.history_weight[chosen & (snapshot.history.item == item) & (age <= days)].sum()
+                for item in snapshot.known_items
+            ],
+            np.float64,
+        )
+        for days in (*WINDOWS, 1_000)
+    }
+
+
+def percentiles(values):  # type: ignore[no-untyped-def]
+    return [((values < value).sum() + (values == value).sum() / 2) / len(values) for value in values]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_counts_are_those_of_a_loop(shop, seed: int) -> None:  # type: ignore[no-untyped-def]
+    snapshot = shop.snapshot(seed, n_users=40)
+    fitted = Popularity(windows_days=WINDOWS, smoothing=2.0).fit(snapshot, {}, ())
+    got = dict(zip(fitted.names, fitted.table.T, strict=True))
+    history = snapshot.history
+    returning = np.array(
+        [
+            (history.time[history.user == user] < time).any()
+            for user, time in zip(history.user, history.time, strict=True)
+        ]
+    )
+    assert 0 < returning.sum() < len(returning)
+    everybody, back = counts_of(snapshot, np.ones(len(history), bool)), counts_of(snapshot, returning)
+    expected = {"log_count": np.log1p(everybody[1_000])}
+    for days in WINDOWS:
+        expected[f"log_count_{days}d"] = np.log1p(everybody[days])
+        expected[f"percentile_{days}d"] = percentiles(everybody[days])
+        expected[f"log_returning_{days}d"] = np.log1p(back[days])
+        expected[f"percentile_returning_{days}d"] = percentiles(back[days])
+    for days in WINDOWS[:-1]:
+        rate, usual = everybody[days] + 2 * days / 60, (everybody[60] + 2) * days / 60
+        expected[f"trend_{days}d"] = np.log(rate / usual)
+    usual_share = back[60].sum() / everybody[60].sum()
+    expected["returning_share"] = (back[60] + 2 * usual_share) / (everybody[60] + 2)
+    rest = {"days_since_last", "age_days", "rating", "log_ratings"}
+    assert set(fitted.names) == set(expected) | rest
+    for name, values in expected.items():
+        np.testing.assert_allclose(got[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_times_and_ratings_are_those_of_a_loop(shop) -> None:  # type: ignore[no-untyped-def]
     snapshot = shop.snapshot()
-    spec = Popularity(windows_days=[7, 30], smoothing=2.0)
-    fitted = spec.fit(snapshot, {}, ())
+    fitted = Popularity(smoothing=2.0).fit(snapshot, {}, ())
     history = snapshot.history
     rated = (history.kind == KINDS.index("rating")) & ~np.isnan(history.value)
     mean = history.value[rated].mean()
-    counts_30 = []
     for item, row in zip(snapshot.known_items, fitted.table, strict=True):
         got = dict(zip(fitted.names, row, strict=True))
         mine = history.item == item
-        age = (snapshot.cutoff - history.time) / SECONDS_PER_DAY
-        count = {days: snapshot.history_weight[mine & (age <= days)].sum() for days in (7, 30, 1000)}
-        counts_30.append(count[30])
-        assert got["log_count_7d"] == pytest.approx(np.log1p(count[7]), abs=1e-6)
-        assert got["log_count"] == pytest.approx(np.log1p(count[1000]), abs=1e-6)
-        trend = np.log((count[7] + 2 * 7 / 30) / ((count[30] + 2) * 7 / 30))
-        assert got["trend"] == pytest.approx(trend, abs=1e-5)
         ratings = history.value[mine & rated]
         assert got["rating"] == pytest.approx((ratings.sum() + 2 * mean) / (len(ratings) + 2), abs=1e-5)
         assert got["log_ratings"] == pytest.approx(np.log1p(len(ratings)))
         launched = snapshot.items.launched[item]
         born = launched if launched != UNKNOWN_TIME else history.time[mine].min()
         assert got["age_days"] == (snapshot.cutoff - born) / SECONDS_PER_DAY
+        age = (snapshot.cutoff - history.time) / SECONDS_PER_DAY
         np.testing.assert_equal(got["days_since_last"], age[mine].min() if mine.any() else np.nan)
-    order = np.argsort(fitted.table[:, fitted.names.index("percentile_30d")], kind="stable")
-    assert (np.diff(np.array(counts_30)[order]) >= -1e-6).all()
+
+
+def test_a_user_returns_from_the_second_moment_on(shop) -> None:  # type: ignore[no-untyped-def]
+    """Two events of the first moment are both a newcomer's."""
+    snapshot = shop.snapshot()
+    day = np.array([10, 10, 11, 10, 12], np.int64)
+    history = replace(
+        snapshot.history.take(np.zeros(5, np.int64)),
+        user=np.array([0, 0, 0, 1, 1], np.int32),
+        time=snapshot.cutoff - (20 - day) * SECONDS_PER_DAY,
+    )
+    made = replace(snapshot, history=history, request_history=None)
+    assert is_returning(made).tolist() == [False, False, True, False, True]
 
 
 def test_nothing_rated_is_unknown_not_zero(shop) -> None:  # type: ignore[no-untyped-def]
@@ -43,8 +100,10 @@ def test_nothing_rated_is_unknown_not_zero(shop) -> None:  # type: ignore[no-unt
     columns = dict(zip(fitted.names, fitted.table.T, strict=True))
     assert np.isnan(columns["rating"]).all()
     assert np.isnan(columns["days_since_last"]).all()
+    assert np.isnan(columns["returning_share"]).all()
     assert (columns["log_count"] == 0).all()
-    assert (columns["trend"] == 0).all()
+    assert all((columns[f"trend_{days}d"] == 0).all() for days in (7, 30, 90))
+    assert all((columns[f"percentile_{days}d"] == 0.5).all() for days in (7, 30, 90, 365))
 
 
 def test_items_to_come_have_no_statistics(shop) -> None:  # type: ignore[no-untyped-def]
@@ -56,6 +115,51 @@ def test_items_to_come_have_no_statistics(shop) -> None:  # type: ignore[no-unty
     assert 0 < known.sum() < len(known)
     assert np.isnan(values[~known]).all()
     assert not np.isnan(values[known, 0]).any()
+
+
+def test_windows_of_nominal_days_are_steps(shop) -> None:  # type: ignore[no-untyped-def]
+    """Of sequences the last event lies one nominal day before the query: a window of n days holds n steps."""
+    snapshot = shop.snapshot(n_users=30)
+    windows = (1, 2, 5, 20)
+    step = snapshot.history_step
+    history = replace(snapshot.history, time=snapshot.cutoff - (1 + step.astype(np.int64)) * SECONDS_PER_DAY)
+    fitted = Popularity(windows_days=windows).fit(replace(snapshot, history=history), {}, ())
+    columns = dict(zip(fitted.names, fitted.table.T, strict=True))
+    assert {f"log_count_{window}d" for window in windows} <= set(columns)
+    for window in windows:
+        counts = np.zeros(len(snapshot.items))
+        np.add.at(counts, history.item[step < window], snapshot.history_weight[step < window])
+        expected = np.log1p(counts[snapshot.known_items])
+        np.testing.assert_allclose(columns[f"log_count_{window}d"], expected, rtol=1e-6)
+    assert all(np.isfinite(columns[f"trend_{window}d"]).all() for window in windows[:-1])
+
+
+def test_one_window_has_no_trend(shop) -> None:  # type: ignore[no-untyped-def]
+    names = Popularity(windows_days=[30]).fit(shop.snapshot(), {}, ()).names
+    assert "percentile_30d" in names
+    assert not any(name.startswith("trend") for name in names)
+
+
+@pytest.mark.parametrize("change", [{}, {"n_events": 0}, {"n_items": 1}], ids=str)
+def test_what_was_saved_comes_back(shop, change, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    fitted = Popularity().fit(shop.snapshot(**change), {}, ())
+    fitted.save(tmp_path)
+    loaded = FittedPopularity.load(tmp_path)
+    assert loaded.names == fitted.names
+    np.testing.assert_array_equal(loaded.table, fitted.table)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_future_and_the_codes_change_nothing(shop, seed: int) -> None:  # type: ignore[no-untyped-def]
+    snapshot = shop.snapshot(seed)
+    fitted = Popularity().fit(snapshot, {}, ())
+    poisoned = Popularity().fit(shop.snapshot(seed, poisoned=True), {}, ())
+    np.testing.assert_array_equal(poisoned.table, fitted.table)
+    rng = np.random.default_rng(seed)
+    user, item = rng.permutation(len(snapshot.users)), rng.permutation(len(snapshot.items))
+    other = Popularity().fit(shop.recoded(snapshot, user, item), {}, ())
+    row = other.items.rows(item[snapshot.known_items].astype(np.int32))
+    np.testing.assert_allclose(other.table[row], fitted.table, rtol=1e-6)
 
 
 @pytest.mark.parametrize("windows", [[], [30, 7], [0], ["ten"], "30", [1.5], [7, 7]])

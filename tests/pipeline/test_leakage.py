@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 from hydra import compose, initialize_config_module
 
+import retrieval
 from dataset.dataset import Dataset
 from dataset.interactions import KINDS, Interactions
 from dataset.items import Items
@@ -26,6 +27,8 @@ from pipeline.fingerprint import fingerprint, fingerprint_of_past
 from pipeline.preparation import load
 from pipeline.progress import Stopwatch
 from pipeline.stage_one import StageOne, StageOneFitter
+from retrieval import Attributes, Blend, Chain, Ease, LowRank, Shuffled, Transitions
+from retrieval.source import Source
 
 SPLITTER = Temporal(cutoff="2022-07-20", n_training=2, horizon_days=30)
 SPLITTERS: dict[str, Splitter] = {
@@ -36,6 +39,20 @@ SPLITTERS: dict[str, Splitter] = {
 }
 STRICT = SPLITTERS["training_events"]
 NAMES = ("test", "validation", "training_1", "training_2")
+ALL_WORDS = {"functions": 1.0, "brand": 1.0, "category": 1.0, "ingredients": 0.5}
+# Beside those that are configured by default: the others that there are, and their ways of reading words.
+MORE_SOURCES: dict[str, Source] = {
+    "all_words": Attributes(weights=ALL_WORDS),
+    "blend": Blend(
+        parts={"transitions": Transitions(), "attributes": Attributes()},
+        weights={"transitions": 1.0, "attributes": 0.25},
+    ),
+    "chain": Chain(first=Attributes(), then=Transitions()),
+    "ease_with_words": Ease(fit_decay=0.8, attribute_weight=5.0, attributes=ALL_WORDS),
+    "low_rank": LowRank(of=Transitions(from_power=0.5, to_power=0.3), dimensions=16),
+    "scorer": Transitions(quota=0, backward=1.0),
+    "shuffled": Shuffled(),
+}
 Fit = Callable[[Snapshot], dict[str, str]]
 
 
@@ -59,13 +76,18 @@ def split(dataset: Dataset) -> Split:
 
 
 @pytest.fixture(scope="module")
-def fit(tmp_path_factory: pytest.TempPathFactory) -> Fit:
-    """Fits stage one with all defaults; fingerprints of it, and of what it makes of a snapshot's queries."""
+def fitter() -> StageOneFitter:
+    """Stage one with all defaults and every source."""
     with initialize_config_module(config_module="conf", version_base="1.3"):
         config = compose("experiment", ["experiment=tiny"])
-    fitter = StageOneFitter(
-        build(config, "retrieval"), build(config, "features"), Serial(), Cache(), Stopwatch()
-    )
+    default = build(config, "retrieval")
+    every = replace(default, sources={**default.sources, **MORE_SOURCES})
+    return StageOneFitter(every, build(config, "features"), Serial(), Cache(), Stopwatch())
+
+
+@pytest.fixture(scope="module")
+def fit(fitter: StageOneFitter, tmp_path_factory: pytest.TempPathFactory) -> Fit:
+    """Fits stage one; fingerprints of it, and of what it makes of a snapshot's queries."""
 
     def run(snapshot: Snapshot) -> dict[str, str]:
         stage_one = fitter.fit([snapshot])[0]
@@ -201,6 +223,13 @@ def asked_alike(splitter: Splitter, other: Dataset, snapshot: Snapshot) -> Snaps
     again = named(splitter.split(other), snapshot.name)
     assert again.cutoff == snapshot.cutoff
     return replace(again, queries=snapshot.queries, truth=snapshot.truth)
+
+
+def test_every_source_is_tried(fitter: StageOneFitter) -> None:
+    known = [getattr(retrieval, name) for name in retrieval.__all__]
+    sources = {kind for kind in known if hasattr(kind, "fit")}
+    assert len(sources) > 10
+    assert sources == {type(source) for source in fitter.retrieval.sources.values()}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,18 +5,24 @@ from dataset.errors import ConfigurationError
 from retrieval import ease
 from retrieval.ease import Ease
 from tests.contracts import shops
+from tests.retrieval.test_attributes import dense_words
 
 
 def by_formula(snapshot, source):
-    """B of equation 8 in float64, positive entries, items x items; and the items that the history knows."""
+    """B of equation 8 in float64, positive entries, items x items; and the items that have a row."""
     events = snapshot.history
     weight = snapshot.history_weight.astype(np.float64)
     if source.half_life_days:
         weight = weight * 0.5 ** ((snapshot.cutoff - events.time) / 86_400 / source.half_life_days)
+    weight = weight * source.fit_decay**snapshot.history_step
     matrix = np.zeros((len(snapshot.users), len(snapshot.items)))
     np.add.at(matrix, (events.user, events.item), weight)
-    items = np.unique(events.item)
-    matrix = np.minimum(matrix[:, items], 1)
+    words = np.zeros((len(snapshot.items), 1))
+    if source.attribute_weight:
+        words = dense_words(snapshot, source.attributes, source.rarity_power)
+    items = np.union1d(events.item, np.flatnonzero(words.any(axis=1)))
+    # As rows of X beside the users, each word is what a user would be who took the items that have it.
+    matrix = np.concatenate([np.minimum(matrix, 1), np.sqrt(source.attribute_weight) * words.T])[:, items]
     inverse = np.linalg.inv(matrix.T @ matrix + source.regularisation * np.eye(len(items)))
     weights = -inverse / np.diagonal(inverse)
     np.fill_diagonal(weights, 0)
@@ -25,7 +31,21 @@ def by_formula(snapshot, source):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
-    "source", [Ease(), Ease(regularisation=0.5), Ease(regularisation=3.0, half_life_days=20.0)], ids=str
+    "source",
+    [
+        Ease(),
+        Ease(regularisation=0.5),
+        Ease(regularisation=3.0, half_life_days=20.0),
+        Ease(regularisation=3.0, fit_decay=0.6),
+        Ease(regularisation=2.0, fit_decay=0.8, attribute_weight=4.0),
+        Ease(
+            attribute_weight=50.0,
+            attributes={"ingredients": 1.0, "brand": 0.5},
+            rarity_power=1.0,
+            half_life_days=9.0,
+        ),
+    ],
+    ids=str,
 )
 def test_weights_equal_the_closed_form(source, seed):
     snapshot = shops.snapshot(seed)
@@ -46,7 +66,29 @@ def test_blocks_of_rows_change_nothing():
         assert not (ease._largest_weights(lower, 5, items, 50, block) != whole).nnz
 
 
+def test_products_without_an_event_get_weights_from_their_words():
+    snapshot = shops.snapshot(0, n_events=60)
+    new = np.setdiff1d(snapshot.known_items, snapshot.history.item)
+    assert len(new)
+    alone = Ease(regularisation=5.0).fit(snapshot, {}).by_item()
+    assert not alone[new].nnz
+    assert not alone[:, new].nnz
+    helped = Ease(regularisation=5.0, attribute_weight=5.0).fit(snapshot, {}).by_item()
+    assert helped[new].nnz
+    assert helped[:, new].nnz
+
+
+def test_blocks_of_words_change_nothing(monkeypatch):
+    snapshot = shops.snapshot(1)
+    source = Ease(regularisation=5.0, attribute_weight=2.0)
+    whole = source.fit(snapshot, {}).by_item().toarray()
+    monkeypatch.setattr(ease, "_BLOCK", 3)
+    np.testing.assert_allclose(source.fit(snapshot, {}).by_item().toarray(), whole, rtol=1e-5)
+
+
 def test_a_catalogue_too_large_to_invert_is_refused(monkeypatch):
     monkeypatch.setattr(ease, "MAX_ITEMS", 5)
     with pytest.raises(ConfigurationError, match=r"at most 5 items\. Got \d+; leave it out"):
         Ease().fit(shops.snapshot(), {})
+    with pytest.raises(ConfigurationError, match="; set its attribute_weight to 0, or leave it out"):
+        Ease(attribute_weight=1.0).fit(shops.snapshot(), {})

@@ -1,5 +1,7 @@
 """All sources together; the kernel itself is compared with a dictionary in test_kernels.py."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,36 @@ def test_blocks_and_budgets_nest():
     assert np.isin(*keys).all()
 
 
+@pytest.mark.parametrize("scorers", [("ease",), ("transitions", "popular"), ("ease", "content", "popular")])
+def test_a_pure_scorer_scores_and_nominates_nobody(scorers):
+    """The pool is that of the others, and the scorer's column is what it says of their candidates."""
+    snapshot = shops.snapshot(1)
+    requests = snapshot.requests()
+    sources = {name: replace(source, quota=0 if name in scorers else 6) for name, source in SOURCES.items()}
+    model = fitted(snapshot, sources=sources)
+    found = model.retrieve(requests)
+    assert found.sources == tuple(SOURCES)
+    others = {name: source for name, source in sources.items() if name not in scorers}
+    assert model.nominators == tuple(others)
+    alone = fitted(snapshot, sources=others).retrieve(requests)
+    np.testing.assert_array_equal(found.offsets, alone.offsets)
+    np.testing.assert_array_equal(found.item, alone.item)
+    assert fingerprint(found.of_sources(tuple(others))) == fingerprint(alone)
+    for at, name in enumerate(found.sources):
+        expected = model.sources[name].score(requests, found.offsets, found.item)
+        np.testing.assert_array_equal(found.scores[:, at], expected)
+        assert (found.ranks[:, at] > 0).any() == (name not in scorers)
+
+
+def test_all_sources_named_are_the_candidates_themselves():
+    snapshot = shops.snapshot(1)
+    candidates = fitted(snapshot).retrieve(snapshot.requests())
+    assert candidates.of_sources(tuple(SOURCES)) is candidates
+    turned = candidates.of_sources(tuple(reversed(SOURCES)))
+    np.testing.assert_array_equal(turned.scores, candidates.scores[:, ::-1])
+    np.testing.assert_array_equal(turned.ranks, candidates.ranks[:, ::-1])
+
+
 def test_nobody_asked():
     snapshot = shops.snapshot()
     candidates = fitted(snapshot).retrieve(snapshot.requests(np.zeros(0, np.int64)))
@@ -129,6 +161,10 @@ def test_the_kind_of_index_reaches_the_sources_that_leave_it_open():
         ({"sources": ["popular"]}, "'sources' parameter of Retrieval must be a mapping"),
         ({"sources": {"thing": "popular"}}, r"'thing' must have a quota of at most 10,000\. Got None"),
         ({"sources": {"many": Popular(quota=40_000)}}, r"'many' .* at most 10,000\. Got 40000"),
+        (
+            {"sources": {"one": Popular(quota=0), "two": Ease(quota=0)}},
+            "above 0. Got pure scorers alone: one, two",
+        ),
         ({"budget": 0}, "'budget' parameter of Retrieval must be an int between 1 and 10000"),
         ({"index": "annoy"}, "'index' parameter of Retrieval must be one of auto, flat"),
     ],

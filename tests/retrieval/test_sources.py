@@ -1,11 +1,15 @@
 """Every retrieval source keeps the contract of sources."""
 
+from retrieval.attributes import Attributes
+from retrieval.blend import Blend
+from retrieval.chain import Chain
 from retrieval.clusters import Clusters
 from retrieval.collaborative import Collaborative
 from retrieval.content import Content
 from retrieval.ease import Ease
 from retrieval.groups import Groups
 from retrieval.index import IndexSettings
+from retrieval.low_rank import LowRank
 from retrieval.popular import Popular
 from retrieval.shuffled import Shuffled
 from retrieval.transitions import Transitions
@@ -24,6 +28,62 @@ class TestTransitionsWithAge(SourceContract):
 
 class TestEase(SourceContract):
     source = Ease(regularisation=5.0, half_life_days=50.0)
+
+
+class TestEaseWithWords(SourceContract):
+    source = Ease(
+        regularisation=2.0, fit_decay=0.7, attribute_weight=3.0, attributes={"functions": 1.0, "brand": 0.5}
+    )
+
+
+class TestAttributes(SourceContract):
+    source = Attributes()
+
+
+class TestAttributesOfAllKinds(SourceContract):
+    source = Attributes(
+        weights={"functions": 1.0, "brand": 2.0, "category": 0.5, "ingredients": 0.3},
+        rarity_power=0.5,
+        half_life_days=30.0,
+        neighbours=4,
+    )
+
+
+class TestBlend(SourceContract):
+    source = Blend(
+        parts={
+            "transitions": Transitions(window=3, half_life_days=40.0),
+            "attributes": Attributes(),
+            "ease": Ease(regularisation=5.0),
+            "clusters": Clusters(vectors=VECTORS),
+        },
+        weights={"transitions": 1.0, "attributes": 0.25, "ease": 0.5, "clusters": 0.1},
+        neighbours=9,
+    )
+
+
+class TestChain(SourceContract):
+    source = Chain(first=Attributes(), then=Transitions(window=3), hops=5, neighbours=9)
+
+
+class TestChainOfABlend(SourceContract):
+    source = Chain(
+        first=Ease(regularisation=5.0),
+        then=Blend(parts={"one": Transitions(), "other": Attributes()}, weights={"one": 1.0, "other": 0.0}),
+        half_life_days=25.0,
+    )
+
+
+class TestLowRank(SourceContract):
+    source = LowRank(of=Transitions(from_power=0.5, to_power=0.3), dimensions=6)
+
+
+class TestLowRankOfAChain(SourceContract):
+    source = LowRank(
+        of=Chain(first=Clusters(vectors=VECTORS), then=Ease(regularisation=5.0)),
+        neighbours=4,
+        half_life_days=25.0,
+    )
 
 
 class TestClusters(SourceContract):

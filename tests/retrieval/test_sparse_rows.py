@@ -4,7 +4,8 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.sparse_rows import event_weights, keep_largest
+from dataset.ranked import Ranked
+from retrieval.sparse_rows import SparseRows, event_weights, keep_largest, rows_of_lists
 from tests.contracts import shops
 
 
@@ -28,6 +29,26 @@ def test_the_largest_entries_of_each_row_are_kept(seed, k):
 def test_nothing_to_keep():
     assert keep_largest(sp.csr_matrix((0, 4), dtype=np.float32), 3).shape == (0, 4)
     assert keep_largest(sp.csr_matrix((3, 4), dtype=np.float32), 3).nnz == 0
+
+
+def test_the_row_of_each_item():
+    """Of items that share a row, that have one of their own, and that have none."""
+    rows = sp.csr_matrix(np.array([[0, 2, 0, 1, 0], [0, 0, 0, 0, 0], [3, 0, 0, 0, 0]], np.float32))
+    model = SparseRows(rows, np.array([2, 0, -1, 0, 1], np.int32), 1.0, 0.0)
+    expected = [[3, 0, 0, 0, 0], [0, 2, 0, 1, 0], [0] * 5, [0, 2, 0, 1, 0], [0] * 5]
+    found = model.by_item()
+    assert found.toarray().tolist() == expected
+    assert (found.dtype, found.nnz) == (np.float32, 5)
+
+
+def test_lists_as_rows_of_a_matrix():
+    best = Ranked(
+        np.array([[2, 0, -1], [-1, -1, -1], [1, -1, -1]], np.int32),
+        np.array([[5, 4, -np.inf]] * 3, np.float32),
+    )
+    found = rows_of_lists(best, np.array([1, 3, 6], np.int32), 8)
+    assert found.toarray().tolist() == [[0, 4, 0, 0, 0, 0, 5, 0], [0] * 8, [0, 0, 0, 5, 0, 0, 0, 0]]
+    assert found.has_sorted_indices
 
 
 @pytest.mark.parametrize(("step_decay", "half_life_days"), [(1.0, 0.0), (0.5, 0.0), (0.7, 10.0), (0.0, 0.0)])

@@ -4,9 +4,16 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfTransformer
 
-from dataset.ragged import TokenLists
-from features.categories import path_prefixes, top_levels
-from features.words import by_rarity, label_weights, repeat_weights, unit_length
+from dataset.ragged import Categorical, TokenLists
+from dataset.words import (
+    by_rarity,
+    category_levels,
+    label_weights,
+    path_prefixes,
+    repeat_weights,
+    single_words,
+    unit_length,
+)
 
 
 def test_tf_idf_is_that_of_scikit_learn() -> None:
@@ -44,11 +51,14 @@ def test_words_of_other_products_leave_no_trace() -> None:
     np.testing.assert_array_equal(taken.toarray(), alone.toarray())
 
 
-def test_levels_of_a_category_path(shop) -> None:  # type: ignore[no-untyped-def]
+def test_levels_of_a_category_path() -> None:
     assert path_prefixes("Skin") == ["Skin"]
-    category = shop.snapshot().items.category
-    tops = top_levels(category, 2)
-    assert tops.names == ("Hair > Oils", "Skin > Care", "Skin > Sun")
-    for code, top in zip(category.codes, tops.codes, strict=True):
-        assert (top == -1) == (code == -1)
-        assert code == -1 or category.names[code].startswith(tops.names[top])
+    category = Categorical(np.array([1, -1, 0, 1], np.int32), ("Hair", "Skin > Care > Day"))
+    levels = category_levels(category)  # words: Hair, Skin, Skin > Care, Skin > Care > Day
+    assert [levels[row].tolist() for row in range(4)] == [[1, 2, 3], [], [0], [1, 2, 3]]
+    assert category_levels(Categorical(np.array([-1], np.int32), ())).lengths.tolist() == [0]
+
+
+def test_one_word_an_item() -> None:
+    words = single_words(np.array([4, -1, 0], np.int32))
+    assert [words[row].tolist() for row in range(3)] == [[4], [], [0]]

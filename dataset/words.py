@@ -1,10 +1,43 @@
-"""Products as weighted words: label position, repeated words, rarity."""
+"""Products as weighted words: label position, repeated words, levels of a category path, rarity."""
+
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from dataset.ragged import Ragged
+from dataset.ragged import Categorical, Ragged, TokenLists, offsets_of
+
+SEPARATOR: Final = " > "
+"""Between the levels of a category path."""
+
+
+def path_prefixes(path: str) -> list[str]:
+    """Every prefix of a category path, shortest first.
+
+    Examples
+    --------
+    >>> path_prefixes("Skincare > Masks")
+    ['Skincare', 'Skincare > Masks']
+    """
+    parts = path.split(SEPARATOR)
+    return [SEPARATOR.join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+
+
+def category_levels(category: Categorical) -> Ragged:
+    """Every prefix of each item's category path, as words; none where there is no category."""
+    prefixes = TokenLists.of([path_prefixes(name) for name in category.names]).lists
+    placed = category.codes >= 0
+    lists = prefixes.take(category.codes[placed])
+    lengths = np.zeros(len(placed), np.int64)
+    lengths[placed] = lists.lengths
+    return Ragged(offsets_of(lengths), lists.values)
+
+
+def single_words(codes: npt.NDArray[np.int32]) -> Ragged:
+    """One word an item, none where the code is -1."""
+    given = codes >= 0
+    return Ragged(offsets_of(given.astype(np.int64)), codes[given])
 
 
 def label_weights(lists: Ragged, position_decay: float) -> sp.csr_matrix:
