@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.artefacts import read_manifest, verify
 from pipeline.two_stage import FittedTwoStage
-from tests.end_to_end.commands import QUICK, SMALL, TREES, Command
+from tests.end_to_end.commands import QUICK, SHOP, SMALL, TREES, Command
 
 Run = Callable[..., Path]
 GOLDEN = Path(__file__).parents[1] / "golden" / "run_metrics.json"
@@ -162,9 +162,8 @@ def test_a_sweep_ends_in_a_table(glowrank: Command, cache: str, tmp_path: Path) 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_runs(glowrank: Command, cache: str, tmp_path: Path, name: str) -> None:
-    outcome = glowrank(
-        "experiment", *SMALL, f"experiment={name}", *QUICK, cache, f"run.dir={tmp_path / 'run'}"
-    )
+    chosen = (f"experiment={name}", "dataset=shop", *SHOP, *TREES, *QUICK)
+    outcome = glowrank("experiment", *chosen, cache, f"run.dir={tmp_path / 'run'}")
     assert outcome.code == 0, outcome.err
 
 

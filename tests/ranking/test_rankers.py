@@ -1,5 +1,6 @@
 """Every ranker keeps the contract of rankers."""
 
+from ranking.bagged import Bagged
 from ranking.lambdamart import LambdaMart
 from ranking.reciprocal_rank_fusion import ReciprocalRankFusion
 from ranking.retrieval_order import RetrievalOrder
@@ -18,6 +19,10 @@ class TestLambdaMartOnAShareOfTheRows(RankerContract):
 
 class TestXendcg(RankerContract):
     ranker = LambdaMart(**SMALL, objective="rank_xendcg")
+
+
+class TestBagged(RankerContract):
+    ranker = Bagged(of=LambdaMart(**SMALL, feature_fraction=0.5), members=3)
 
 
 class TestReciprocalRankFusion(RankerContract):
