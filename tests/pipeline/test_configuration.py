@@ -71,7 +71,8 @@ def _keys(group: str, choice: str) -> set[str]:
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_composes_and_builds(name: str) -> None:
     config = composed("experiment", f"experiment={name}")
-    assert isinstance(experiment_of(config), Experiment)
+    filled = [override for override in FILLED if override.split("=")[0][8:] in set(config.dataset.keys())]
+    assert isinstance(experiment_of(composed("experiment", f"experiment={name}", *filled)), Experiment)
 
 
 @pytest.mark.parametrize("name", SWEEPS)
