@@ -25,15 +25,13 @@ RESULTS: Final = Path(__file__).resolve().parent / "results" / "stages.jsonl"
 
 CASES: Final = {
     "amazon_beauty": (
-        "dataset=sequences",
+        "experiment=amazon_beauty",
         f"dataset.path={DATA / 'amazon_beauty'}",
-        "split=leave_last_out",
     ),
     "sephora": (
-        "dataset=kaggle_sephora",
+        "experiment=sephora",
         f"dataset.path={DATA / 'sephora'}",
         f"dataset.cosing={DATA / 'cosing' / 'cosing.csv'}",
-        "split.cutoff=2022-07-01",
     ),
     "shop_10k": ("dataset.n_users=10000", "dataset.n_items=2000"),
     "shop_100k": ("dataset.n_users=100000", "dataset.n_items=5000"),

@@ -68,6 +68,7 @@ def _remove(config: DictConfig, path: str) -> None:
             f"features.families or features.exclude. Got {path}, which can be changed but not left out."
         )
     else:
+        OmegaConf.resolve(nodes[1])  # first: what remains may be built of what is left out
         del nodes[-2][name]
 
 

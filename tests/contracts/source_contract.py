@@ -6,6 +6,7 @@ class TestMine(SourceContract):
 
 import re
 from dataclasses import fields
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
@@ -37,6 +38,19 @@ WRONG: dict[type, tuple[Any, ...]] = {
     float: ("ten", None, True, float("nan"), float("inf"), -1.0),
     dict: ("ten", None, 3, {1: 1.0}),
 }
+
+# Made once for all sources, none of which may change them: `test_asking_changes_neither_question_nor_model`.
+a_shop = cache(shops.snapshot)
+_ALLOWED: dict[int, tuple[Snapshot, npt.NDArray[np.bool_]]] = {}
+
+
+def allowed_in(snapshot: Snapshot) -> npt.NDArray[np.bool_]:
+    """`shops.allowed`, by loops over users and items, once for each shop; not to be written to."""
+    if id(snapshot) not in _ALLOWED:
+        allowed = shops.allowed(snapshot)
+        allowed.flags.writeable = False
+        _ALLOWED[id(snapshot)] = (snapshot, allowed)
+    return _ALLOWED[id(snapshot)][1]
 
 
 class SourceContract:
@@ -79,8 +93,8 @@ class SourceContract:
 
     @pytest.mark.parametrize("seed", SEEDS)
     def test_nobody_gets_what_is_barred(self, seed):
-        snapshot = shops.snapshot(seed)
-        allowed = shops.allowed(snapshot)
+        snapshot = a_shop(seed)
+        allowed = allowed_in(snapshot)
         assert allowed.any()
         assert not snapshot.catalogue.all()
         assert not snapshot.items.in_stock.all()
@@ -91,16 +105,16 @@ class SourceContract:
 
     @pytest.mark.parametrize("seed", SEEDS)
     def test_lists_are_in_order(self, seed):
-        snapshot = shops.snapshot(seed)
+        snapshot = a_shop(seed)
         assert_in_order(self.fitted(snapshot).retrieve(snapshot.requests(), 12), len(snapshot.queries), 12)
 
     @pytest.mark.parametrize("seed", SEEDS)
     def test_lists_beyond_the_catalogue_end(self, seed):
-        snapshot = shops.snapshot(seed)
+        snapshot = a_shop(seed)
         k = len(snapshot.items) + 30
         found = self.fitted(snapshot).retrieve(snapshot.requests(), k)
         assert_in_order(found, len(snapshot.queries), k)
-        allowed = shops.allowed(snapshot).sum(axis=1)
+        allowed = allowed_in(snapshot).sum(axis=1)
         if self.fills:
             np.testing.assert_array_equal(found.lengths, allowed)
         else:
@@ -108,13 +122,13 @@ class SourceContract:
 
     @pytest.mark.parametrize("seed", SEEDS)
     def test_a_short_list_begins_a_long_one(self, seed):
-        snapshot = shops.snapshot(seed)
+        snapshot = a_shop(seed)
         model, requests = self.fitted(snapshot), snapshot.requests()
         long = model.retrieve(requests, 20)
         self.assert_same_lists(model.retrieve(requests, 5), Ranked(long.items[:, :5], long.scores[:, :5]))
 
     def test_users_without_a_past(self):
-        snapshot = shops.snapshot(1)
+        snapshot = a_shop(1)
         cold = np.flatnonzero(~snapshot.is_warm)
         assert len(cold)
         model, requests = self.fitted(snapshot), snapshot.requests(cold)
@@ -122,7 +136,7 @@ class SourceContract:
         offsets, items = every_pair(snapshot, cold)
         scores = model.score(requests, offsets, items)
         if self.fills:
-            np.testing.assert_array_equal(lengths, np.minimum(5, shops.allowed(snapshot)[cold].sum(axis=1)))
+            np.testing.assert_array_equal(lengths, np.minimum(5, allowed_in(snapshot)[cold].sum(axis=1)))
             assert not np.isnan(scores[snapshot.catalogue[items]]).any()
         else:
             assert not lengths.any()
@@ -130,7 +144,7 @@ class SourceContract:
 
     @pytest.mark.parametrize("seed", SEEDS)
     def test_scores_are_those_of_the_lists(self, seed):
-        snapshot = shops.snapshot(seed)
+        snapshot = a_shop(seed)
         model, requests = self.fitted(snapshot), snapshot.requests()
         offsets, items = every_pair(snapshot, np.arange(len(requests)))
         scores = model.score(requests, offsets, items)
@@ -144,11 +158,11 @@ class SourceContract:
 
     @pytest.mark.parametrize("seed", SEEDS)
     def test_no_eligible_item_scores_above_the_list(self, seed):
-        snapshot = shops.snapshot(seed)
+        snapshot = a_shop(seed)
         model, requests = self.fitted(snapshot), snapshot.requests()
         offsets, items = every_pair(snapshot, np.arange(len(requests)))
         table = model.score(requests, offsets, items).reshape(len(requests), -1)
-        table[~shops.allowed(snapshot)] = np.nan
+        table[~allowed_in(snapshot)] = np.nan
         found = model.retrieve(requests, 6)
         for row, listed in enumerate(found.items):
             table[row, listed[listed >= 0]] = np.nan
@@ -158,7 +172,7 @@ class SourceContract:
 
     @pytest.mark.parametrize("seed", SEEDS)
     def test_blocks_change_nothing(self, seed):
-        snapshot = shops.snapshot(seed)
+        snapshot = a_shop(seed)
         model = self.fitted(snapshot)
         whole = model.retrieve(snapshot.requests(), 10)
         offsets, items = every_pair(snapshot, np.arange(len(whole)))
@@ -169,7 +183,7 @@ class SourceContract:
             self.assert_same_scores(model.score(alone, *every_pair(snapshot, np.array([row]))), scores[row])
 
     def test_nothing_asked_nothing_given(self):
-        snapshot = shops.snapshot()
+        snapshot = a_shop()
         model, nobody = self.fitted(snapshot), snapshot.requests(np.zeros(0, np.int64))
         assert model.retrieve(nobody, 4).items.shape == (0, 4)
         assert model.score(nobody, np.zeros(1, np.int64), np.zeros(0, np.int32)).shape == (0,)
@@ -177,7 +191,7 @@ class SourceContract:
         assert model.score(snapshot.requests(), no_candidates, np.zeros(0, np.int32)).shape == (0,)
 
     def test_asking_changes_neither_question_nor_model(self, tmp_path):
-        snapshot = shops.snapshot(2)
+        snapshot = a_shop(2)
         model, requests = self.fitted(snapshot), snapshot.requests()
         before = fingerprint(requests), saved(model, tmp_path / "before")
         first = model.retrieve(requests, 10)
@@ -189,7 +203,7 @@ class SourceContract:
 
     @pytest.mark.parametrize("seed", SEEDS)
     def test_the_future_leaves_no_trace(self, seed, tmp_path):
-        clean, poisoned = shops.snapshot(seed), shops.snapshot(seed, poisoned=True)
+        clean, poisoned = a_shop(seed), a_shop(seed, poisoned=True)
         assert fingerprint(clean.items) != fingerprint(poisoned.items)
         stored = [
             saved(self.fitted(snapshot), tmp_path / str(at)) for at, snapshot in enumerate((clean, poisoned))
@@ -197,13 +211,13 @@ class SourceContract:
         assert stored[0] == stored[1]
 
     def test_fitting_twice_gives_the_same(self, tmp_path):
-        snapshot = shops.snapshot(3)
+        snapshot = a_shop(3)
         first, again = (saved(self.fitted(snapshot), tmp_path / name) for name in ("first", "again"))
         assert first == again
 
     @pytest.mark.parametrize("seed", SEEDS)
     def test_what_was_saved_comes_back(self, seed, tmp_path):
-        snapshot = shops.snapshot(seed)
+        snapshot = a_shop(seed)
         model, requests = self.fitted(snapshot), snapshot.requests()
         stored = saved(model, tmp_path / "one")
         assert {Path(name).suffix for name in stored} <= {".json", ".npy", ".faiss"}
@@ -218,7 +232,7 @@ class SourceContract:
     @pytest.mark.parametrize("change", SCANT, ids=str)
     def test_scant_data_is_no_error(self, change):
         for seed in range(3):
-            snapshot = shops.snapshot(seed, **change)
+            snapshot = a_shop(seed, **change)
             for vectors in (shops.vectors(snapshot), {}):
                 model, requests = self.source.fit(snapshot, vectors), snapshot.requests()
                 assert_barred(snapshot, model.retrieve(requests, 5))
@@ -239,7 +253,7 @@ class SourceContract:
 
     def test_the_quota_is_no_matter_of_the_fit(self, tmp_path):
         """A pure scorer, with a quota of 0, says what a nominator says."""
-        snapshot = shops.snapshot(1)
+        snapshot = a_shop(1)
         scorer = self.changed(quota=0).fit(snapshot, shops.vectors(snapshot))
         assert saved(scorer, tmp_path / "scorer") == saved(self.fitted(snapshot), tmp_path / "nominator")
 
@@ -279,7 +293,7 @@ def assert_in_order(found: Ranked, m: int, k: int) -> None:
 def assert_barred(snapshot: Snapshot, found: Ranked) -> None:
     """In order, and only what each user may get."""
     assert_in_order(found, len(snapshot.queries), found.items.shape[1])
-    allowed = shops.allowed(snapshot)
+    allowed = allowed_in(snapshot)
     for row, items in enumerate(found.items):
         assert allowed[row, items[items >= 0]].all()
 

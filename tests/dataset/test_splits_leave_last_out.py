@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset.errors import ConfigurationError, DataContractError
@@ -17,6 +17,7 @@ of_either_statistics = pytest.mark.parametrize("statistics", STATISTICS)
 
 
 @of_either_statistics
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), min_history=st.integers(0, 4), set_aside=st.integers(0, 2))
 def test_snapshots_equal_the_definition(make_dataset, statistics, seed, min_history, set_aside):
     dataset = make_dataset(seed, n_days=30, kinds=("purchase", "rating", "view"))
@@ -85,6 +86,7 @@ def rewritten(dataset, n, seed):
 
 
 @of_either_statistics
+@settings(max_examples=30)
 @given(seed=st.integers(0, 300))
 def test_rewriting_what_comes_after_the_target_changes_nothing(make_dataset, statistics, seed):
     """The validation's inputs do not depend on what the last items are."""
@@ -98,6 +100,7 @@ def test_rewriting_what_comes_after_the_target_changes_nothing(make_dataset, sta
     assert fingerprint(rehearsal.split(dataset)) == fingerprint(rehearsal.split(other))
 
 
+@settings(max_examples=30)
 @given(seed=st.integers(0, 300))
 def test_nothing_is_fitted_on_the_event_before_the_target(make_dataset, seed):
     dataset = make_dataset(seed, kinds=("purchase",))
@@ -109,6 +112,7 @@ def test_nothing_is_fitted_on_the_event_before_the_target(make_dataset, seed):
 
 
 @of_either_statistics
+@settings(max_examples=30)
 @given(seed=st.integers(0, 300), n=st.integers(1, 2))
 def test_setting_aside_is_as_if_it_had_not_happened(make_dataset, statistics, seed, n):
     dataset = make_dataset(seed, n_days=30, kinds=("purchase", "rating", "view"))

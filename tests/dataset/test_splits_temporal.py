@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset.errors import ConfigurationError, DataContractError
@@ -38,6 +38,7 @@ def truth_of(snapshot):
     return {user: snapshot.truth.items[row].tolist() for row, user in enumerate(users)}
 
 
+@settings(max_examples=40)
 @given(seed=st.integers(0, 1000))
 def test_snapshots_equal_the_definition(make_dataset, seed):
     dataset = make_dataset(seed)
@@ -104,6 +105,7 @@ def assert_same_inputs(one, other):
     np.testing.assert_array_equal(mine.eligibility.n_eligible, theirs.eligibility.n_eligible)
 
 
+@settings(max_examples=40)
 @given(seed=st.integers(0, 1000))
 def test_rewriting_the_future_changes_nothing_that_models_see(make_dataset, seed):
     dataset = make_dataset(seed)
@@ -169,6 +171,7 @@ def test_training_snapshots_without_truth_are_left_out_with_a_warning(make_datas
 # --- set_aside -----------------------------------------------------------------------------------
 
 
+@settings(max_examples=40)
 @given(seed=st.integers(0, 1000), n=st.integers(1, 2), keep_one=st.booleans())
 def test_setting_aside_is_as_if_it_had_not_happened(make_dataset, seed, n, keep_one):
     dataset = make_dataset(seed)
@@ -193,6 +196,7 @@ def test_setting_aside_moves_every_window_by_one(make_dataset, n):
         assert fingerprint(replace(one, name=other.name)) == fingerprint(other)
 
 
+@settings(max_examples=40)
 @given(seed=st.integers(0, 1000))
 def test_of_what_is_set_aside_only_the_moments_count(make_dataset, seed):
     """The share that is the cut-off, and the default horizon, are those of all events."""
@@ -227,6 +231,7 @@ def test_setting_everything_aside_is_refused_in_one_sentence(make_dataset, n):
 # --- keep_one ------------------------------------------------------------------------------------
 
 
+@settings(max_examples=40)
 @given(seed=st.integers(0, 1000))
 def test_keep_one_moves_the_first_moment_of_later_users(make_dataset, seed):
     dataset = make_dataset(seed, n_users=150)

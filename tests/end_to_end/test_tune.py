@@ -88,6 +88,7 @@ def test_the_best_file_gives_the_best_trial(
     assert metrics["runs"]["two_stage"]["ndcg@10"] == best["figure"]
 
 
+@pytest.mark.slow
 def test_killed_in_a_trial_it_goes_on_with_it(
     tune: Tune, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,8 +122,14 @@ def test_killed_in_a_trial_it_goes_on_with_it(
     [
         ("ranking.stop_after=7", "begun with ranking.stop_after=40. Got 7"),
         ("dataset.n_users=151", "begun with dataset.digest="),
-        ("tune.space.ranking.num_leaves.high=99", "begun with tune.space.ranking.num_leaves=Int"),
-        ("tune.rehearsals=[2]", "begun with tune.rehearsals=[1]. Got [2]"),
+        pytest.param(
+            "tune.space.ranking.num_leaves.high=99",
+            "begun with tune.space.ranking.num_leaves=Int",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "tune.rehearsals=[2]", "begun with tune.rehearsals=[1]. Got [2]", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_study_of_something_else_is_refused(tune: Tune, copied: Path, override: str, said: str) -> None:
@@ -133,6 +140,7 @@ def test_a_study_of_something_else_is_refused(tune: Tune, copied: Path, override
     assert (copied / "study.sqlite").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_threads_change_no_trial(tune: Tune, copied: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(copied, tmp_path / "other"))
     for folder, overrides in ((copied, ()), (other, ("threads=2", "cache_dir=null"))):
@@ -144,6 +152,7 @@ def test_threads_change_no_trial(tune: Tune, copied: Path, tmp_path: Path) -> No
     assert len(one) == 7
 
 
+@pytest.mark.slow
 def test_a_space_over_retrieval_fills_no_cache(tune: Tune, cache: str, tmp_path: Path) -> None:
     folder, stages = Path(cache.partition("=")[2]), ("vectors", "sources", "tables", "candidates")
     settings = ("space=retrieval", "tune.rehearsals=[1,2]", "split.n_training=1")

@@ -70,9 +70,11 @@ def _keys(group: str, choice: str) -> set[str]:
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_composes_and_builds(name: str) -> None:
-    config = composed("experiment", f"experiment={name}")
-    filled = [override for override in FILLED if override.split("=")[0][8:] in set(config.dataset.keys())]
-    assert isinstance(experiment_of(composed("experiment", f"experiment={name}", *filled)), Experiment)
+    config = copy.deepcopy(composed("experiment", f"experiment={name}"))
+    for key, value in (override.split("=") for override in FILLED):
+        if key.removeprefix("dataset.") in set(config.dataset.keys()):
+            OmegaConf.update(config, key, value)
+    assert isinstance(experiment_of(config), Experiment)
 
 
 @pytest.mark.parametrize("name", SWEEPS)

@@ -4,6 +4,7 @@ import importlib
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -85,7 +86,7 @@ def space(leaves: Mapping[str, Any] = SPACE, config: DictConfig = CONFIG) -> Spa
 
 
 def tuning(**changes: Any) -> Tuning:
-    return Tuning(**{"space": SPACE, "n_trials": 6, "prune_every": 50, **changes})
+    return Tuning(**{"space": SPACE, "n_trials": 5, "prune_every": 50, **changes})
 
 
 def studied(folder: Path, objective: Any, wanted: Tuning) -> list[optuna.trial.FrozenTrial]:
@@ -99,6 +100,20 @@ def studied(folder: Path, objective: Any, wanted: Tuning) -> list[optuna.trial.F
 def whole(tmp_path_factory: pytest.TempPathFactory) -> list[optuna.trial.FrozenTrial]:
     """The trials of a study that nothing disturbs."""
     return studied(tmp_path_factory.mktemp("whole"), Bowl(space()), tuning())
+
+
+@pytest.fixture(scope="module")
+def begun_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a study of one trial; making the tables of a study takes longer than its trials."""
+    folder = tmp_path_factory.mktemp("begun") / "study"
+    studied(folder, Bowl(space()), tuning(n_trials=1))
+    return folder
+
+
+@pytest.fixture
+def begun(begun_once: Path, tmp_path: Path) -> Path:
+    """A study of one trial, for this test alone."""
+    return Path(shutil.copytree(begun_once, tmp_path / "begun"))
 
 
 @pytest.mark.parametrize(
@@ -215,7 +230,7 @@ def configured(repository: Path) -> Iterator[Any]:
 
 
 def test_the_first_trial_is_the_configuration_and_the_best_never_worse(whole):
-    assert len(whole) == 6
+    assert len(whole) == 5
     assert whole[0].params == space().start
     assert whole[0].user_attrs["start"]
     assert max(trial.value for trial in whole if trial.state == TrialState.COMPLETE) > whole[0].value
@@ -236,7 +251,7 @@ def test_hopeless_trials_end_early_and_the_first_never_does(tmp_path):
 
             return super().judge(rehearsal, parameters, counting)
 
-    wanted = tuning(n_trials=12, prune_after_trials=2, prune_after_trees=60, prune_every=20)
+    wanted = tuning(n_trials=8, prune_after_trials=2, prune_after_trees=60, prune_every=20)
     trials = studied(tmp_path, Counting(space()), wanted)
     pruned = [trial.number for trial in trials if trial.state == TrialState.PRUNED]
     assert pruned
@@ -251,7 +266,7 @@ def test_hopeless_trials_end_early_and_the_first_never_does(tmp_path):
 def test_where_tables_differ_rehearsals_are_compared_and_not_trees(tmp_path):
     leaves = {**SPACE, "retrieval.sources.ease.quota": {"low": 1, "high": 200}}
     objective = Bowl(space(leaves), splits=("one", "other"))
-    wanted = tuning(n_trials=12, prune_after_trials=2, rehearsals=[1, 2], prune_after_trees=1)
+    wanted = tuning(n_trials=8, prune_after_trials=2, rehearsals=[1, 2], prune_after_trees=1)
     trials = studied(tmp_path, objective, wanted)
     pruned = [trial for trial in trials if trial.state == TrialState.PRUNED]
     assert pruned
@@ -259,7 +274,7 @@ def test_where_tables_differ_rehearsals_are_compared_and_not_trees(tmp_path):
     assert all(record(trial)["pruned"]["trees"] == 0 for trial in pruned)
 
 
-@pytest.mark.parametrize("how", ["killed", "interrupted"])
+@pytest.mark.parametrize("how", ["killed", pytest.param("interrupted", marks=pytest.mark.slow)])
 def test_a_study_that_was_killed_goes_on_as_if_it_had_not_been(tmp_path, whole, how):
     dies_at = whole[3].params["ranking.num_leaves"]
     mortal = Bowl(space(), dies_at=dies_at, how=how)
@@ -305,8 +320,8 @@ def test_no_trial_is_begun_after_the_time(tmp_path):
 
 def test_a_combination_that_is_refused_is_a_failed_trial(tmp_path, whole):
     leaves = whole[2].params["ranking.num_leaves"]
-    trials = studied(tmp_path / "other", Bowl(space(), dies_at=leaves, how="refused"), tuning())
-    assert len(trials) == 6
+    trials = studied(tmp_path / "other", Bowl(space(), dies_at=leaves, how="refused"), tuning(n_trials=4))
+    assert len(trials) == 4
     assert trials[2].state == TrialState.FAIL
     assert record(trials[2])["reason"] == "No, said the data."
     with pytest.raises(DataContractError, match="said the data"):
@@ -322,17 +337,16 @@ def test_a_combination_that_is_refused_is_a_failed_trial(tmp_path, whole):
         ({**IDENTITY, "seed": 1}, r"seed=nothing\. Got 1"),
     ],
 )
-def test_a_study_of_something_else_is_refused(tmp_path, identity, said):
-    studied(tmp_path, Bowl(space()), tuning(n_trials=1))
-    with pytest.raises(ConfigurationError, match=said), opened(tmp_path, identity):
+def test_a_study_of_something_else_is_refused(begun, identity, said):
+    with pytest.raises(ConfigurationError, match=said), opened(begun, identity):
         pass
 
 
-def test_one_process_at_a_time(tmp_path):
+def test_one_process_at_a_time(begun):
     refused = pytest.raises(ResourceError, match="One process at a time")
-    with opened(tmp_path, IDENTITY), refused, opened(tmp_path, IDENTITY):
+    with opened(begun, IDENTITY), refused, opened(begun, IDENTITY):
         pass
-    with opened(tmp_path, IDENTITY):
+    with opened(begun, IDENTITY):
         pass
 
 
@@ -345,11 +359,10 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, None])
-def test_a_study_that_cannot_be_read_is_refused(tmp_path, content):
-    studied(tmp_path, Bowl(space()), tuning(n_trials=1))
-    whole = (tmp_path / FILE).read_bytes()
-    (tmp_path / FILE).write_bytes(whole[:5000] if content is None else content)
-    with pytest.raises(ArtefactError, match=r"study\.sqlite must be a study"), opened(tmp_path, IDENTITY):
+def test_a_study_that_cannot_be_read_is_refused(begun, content):
+    whole = (begun / FILE).read_bytes()
+    (begun / FILE).write_bytes(whole[:5000] if content is None else content)
+    with pytest.raises(ArtefactError, match=r"study\.sqlite must be a study"), opened(begun, IDENTITY):
         pass
 
 
@@ -385,7 +398,7 @@ def test_rehearsals_weigh_the_same_and_users_are_drawn_with_all_of_theirs(object
 
 
 def test_the_summary_tells_of_every_trial(tmp_path, whole, objective):
-    wanted = tuning(n_trials=12, prune_after_trials=2, prune_after_trees=60)
+    wanted = tuning(n_trials=8, prune_after_trials=2, prune_after_trees=60)
     unlucky = Bowl(space(), dies_at=whole[1].params["ranking.num_leaves"], how="refused")
     studied(tmp_path, unlucky, wanted)
     with opened(tmp_path, IDENTITY) as study:
@@ -396,12 +409,12 @@ def test_the_summary_tells_of_every_trial(tmp_path, whole, objective):
         assert best_of(study).value == max(t.value for t in study.get_trials() if t.value is not None)
         assert start_of(study).number == 0
     assert {trial["state"] for trial in found["trials"]} == {"complete", "pruned", "failed"}
-    assert [trial["number"] for trial in found["trials"]] == list(range(12))
+    assert [trial["number"] for trial in found["trials"]] == list(range(8))
     assert found["test"] == "run `glowrank experiment`"
     assert json.dumps(found)
     text = as_markdown(found)
     rows = [row for row in text.splitlines() if row.startswith("| ") and row[2].isdigit()]
-    assert len(rows) == 12
+    assert len(rows) == 8
     assert "test" in text
     assert "pruned after 60 trees" in text
     assert "failed: No, said the data." in text
