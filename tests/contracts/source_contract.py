@@ -39,7 +39,7 @@ WRONG: dict[type, tuple[Any, ...]] = {
     dict: ("ten", None, 3, {1: 1.0}),
 }
 
-# Made once for all sources, none of which may change them: `test_asking_changes_neither_question_nor_model`.
+# Made once for all sources, none of which may change them.
 a_shop = cache(shops.snapshot)
 _ALLOWED: dict[int, tuple[Snapshot, npt.NDArray[np.bool_]]] = {}
 
