@@ -52,7 +52,10 @@ def test_an_unknown_verb(glowrank: Command, verb: str) -> None:
     [
         ("nonsense=1", "nonsense"),
         ("ranking.leaves=3", "ranking.leaves"),
-        ("ranking=best", "Could not find 'ranking/best'. Available options in 'ranking': lambdamart, "),
+        (
+            "ranking=best",
+            "Could not find 'ranking/best'. Available options in 'ranking': bagged, lambdamart, ",
+        ),
         ("rankings=lambdamart", "rankings"),
         ("~nothing", "nothing"),
         ("a=b=c=[", "a=b=c=["),
