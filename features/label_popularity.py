@@ -7,41 +7,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from dataset.candidates import Candidates
 from dataset.parameters import check_ascending, check_number
-from dataset.persistence import Saved
-from dataset.snapshot import Requests, Snapshot
+from dataset.snapshot import Snapshot
 from dataset.vectors import Vectors
-from features.lookup import Lookup, gather, percentile_within
+from features.item_table import ItemTable
+from features.lookup import Lookup, percentile_within
 from features.popularity import trends, window_counts
 
 _LABELS: Final = ("brand", "category")
 _Counts = Mapping[int, npt.NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class FittedLabelPopularity(Saved):
-    """Statistics of each known item's labels as of the cut-off.
-
-    Parameters
-    ----------
-    items : Lookup
-    names : tuple of str
-    table : float32 array of shape (len(items), len(names))
-    """
-
-    items: Lookup
-    names: tuple[str, ...]
-    table: npt.NDArray[np.float32]
-
-    @property
-    def categorical(self) -> tuple[str, ...]:
-        """None of the columns."""
-        return ()
-
-    def transform(self, requests: Requests, candidates: Candidates) -> npt.NDArray[np.float32]:
-        """The statistics of each candidate's labels; NaN for items unknown at the cut-off."""
-        return gather(self.table, self.items.rows(candidates.item))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +42,7 @@ class LabelPopularity:
         check_ascending(self, "windows_days", self.windows_days, low=1, whole=True)
         check_number(self, "smoothing", low=1e-6)
 
-    def fit(
-        self, snapshot: Snapshot, vectors: Mapping[str, Vectors], sources: tuple[str, ...]
-    ) -> FittedLabelPopularity:
+    def fit(self, snapshot: Snapshot, vectors: Mapping[str, Vectors], sources: tuple[str, ...]) -> ItemTable:
         """Collect the statistics as of the snapshot."""
         items = Lookup.of_items(snapshot)
         counts = window_counts(snapshot, items, snapshot.history_weight, self.windows_days)
@@ -83,7 +55,7 @@ class LabelPopularity:
                 columns[f"{name}_{column}"] = np.full(len(items), np.nan)
                 columns[f"{name}_{column}"][labelled] = values
         table = np.column_stack(list(columns.values())).astype(np.float32)
-        return FittedLabelPopularity(items, tuple(columns), table)
+        return ItemTable(items, tuple(columns), table)
 
     def _columns(self, label: npt.NDArray[np.int32], counts: _Counts) -> dict[str, npt.NDArray[np.floating]]:
         """The columns of items that all have a label."""

@@ -6,39 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dataset.candidates import Candidates
 from dataset.interactions import SECONDS_PER_DAY, Interactions
 from dataset.items import UNKNOWN_TIME
 from dataset.parameters import check_ascending, check_number
-from dataset.persistence import Saved
-from dataset.snapshot import Requests, Snapshot
+from dataset.snapshot import Snapshot
 from dataset.vectors import Vectors
-from features.lookup import Lookup, gather, percentile_within
-
-
-@dataclass(frozen=True)
-class FittedPopularity(Saved):
-    """Statistics of each known item as of the cut-off.
-
-    Parameters
-    ----------
-    items : Lookup
-    names : tuple of str
-    table : float32 array of shape (len(items), len(names))
-    """
-
-    items: Lookup
-    names: tuple[str, ...]
-    table: npt.NDArray[np.float32]
-
-    @property
-    def categorical(self) -> tuple[str, ...]:
-        """None of the columns."""
-        return ()
-
-    def transform(self, requests: Requests, candidates: Candidates) -> npt.NDArray[np.float32]:
-        """The statistics of each candidate; NaN for items unknown at the cut-off."""
-        return gather(self.table, self.items.rows(candidates.item))
+from features.item_table import ItemTable
+from features.lookup import Lookup, percentile_within
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +43,7 @@ class Popularity:
         check_ascending(self, "windows_days", self.windows_days, low=1, whole=True)
         check_number(self, "smoothing", low=1e-6)
 
-    def fit(
-        self, snapshot: Snapshot, vectors: Mapping[str, Vectors], sources: tuple[str, ...]
-    ) -> FittedPopularity:
+    def fit(self, snapshot: Snapshot, vectors: Mapping[str, Vectors], sources: tuple[str, ...]) -> ItemTable:
         """Collect the statistics as of the snapshot."""
         items = Lookup.of_items(snapshot)
         row = items.rows(snapshot.history.item)
@@ -89,7 +61,7 @@ class Popularity:
         columns |= _times(snapshot, events, row, len(items))
         columns |= self._ratings(events, row, len(items))
         table = np.column_stack(list(columns.values())).astype(np.float32)
-        return FittedPopularity(items, tuple(columns), table)
+        return ItemTable(items, tuple(columns), table)
 
     def _shares(
         self, part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64]

@@ -6,34 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dataset.candidates import Candidates
 from dataset.parameters import check_int
-from dataset.persistence import Saved
-from dataset.snapshot import Requests, Snapshot
+from dataset.snapshot import Snapshot
 from dataset.vectors import Vectors
 from features.categories import top_levels
-from features.lookup import Lookup, code_column, gather, percentile_within
-
-
-@dataclass(frozen=True)
-class FittedProduct(Saved):
-    """Attributes of each known item.
-
-    Parameters
-    ----------
-    items : Lookup
-    names, categorical : tuples of str
-    table : float32 array of shape (len(items), len(names))
-    """
-
-    items: Lookup
-    names: tuple[str, ...]
-    categorical: tuple[str, ...]
-    table: npt.NDArray[np.float32]
-
-    def transform(self, requests: Requests, candidates: Candidates) -> npt.NDArray[np.float32]:
-        """The attributes of each candidate; NaN for items unknown at the cut-off."""
-        return gather(self.table, self.items.rows(candidates.item))
+from features.item_table import ItemTable
+from features.lookup import Lookup, code_column, percentile_within
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +32,7 @@ class Product:
     def __post_init__(self) -> None:
         check_int(self, "top_depth", low=1)
 
-    def fit(
-        self, snapshot: Snapshot, vectors: Mapping[str, Vectors], sources: tuple[str, ...]
-    ) -> FittedProduct:
+    def fit(self, snapshot: Snapshot, vectors: Mapping[str, Vectors], sources: tuple[str, ...]) -> ItemTable:
         """Keep the attributes of the items that the snapshot knows."""
         known, items = snapshot.known_items, snapshot.items
         category = items.category.codes[known]
@@ -75,7 +51,7 @@ class Product:
             "n_functions": np.bincount(pairs[:, 0], minlength=len(known)),
         }
         table = np.column_stack(list(columns.values())).astype(np.float32)
-        return FittedProduct(Lookup(known), tuple(columns), ("brand", "category", "top_category"), table)
+        return ItemTable(Lookup(known), tuple(columns), table, ("brand", "category", "top_category"))
 
 
 def log_prices(price: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

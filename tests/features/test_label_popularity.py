@@ -7,7 +7,8 @@ import pytest
 
 from dataset.errors import ParameterError
 from dataset.ragged import Categorical
-from features.label_popularity import FittedLabelPopularity, LabelPopularity
+from features.item_table import ItemTable
+from features.label_popularity import LabelPopularity
 
 WINDOWS = (7, 30, 60)
 DAY = 86_400
@@ -97,7 +98,7 @@ def test_what_was_saved_comes_back(shop, change, tmp_path) -> None:  # type: ign
     fitted = LabelPopularity().fit(shop.snapshot(**change), {}, ())
     assert not np.isinf(fitted.table).any()
     fitted.save(tmp_path)
-    loaded = FittedLabelPopularity.load(tmp_path)
+    loaded = ItemTable.load(tmp_path)
     assert loaded.names == fitted.names
     np.testing.assert_array_equal(loaded.table, fitted.table)
 

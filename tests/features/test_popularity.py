@@ -8,7 +8,8 @@ import pytest
 from dataset.errors import ParameterError
 from dataset.interactions import KINDS, SECONDS_PER_DAY
 from dataset.items import UNKNOWN_TIME
-from features.popularity import FittedPopularity, Popularity, is_returning
+from features.item_table import ItemTable
+from features.popularity import Popularity, is_returning
 
 WINDOWS = (7, 30, 60)
 
@@ -144,7 +145,7 @@ def test_one_window_has_no_trend(shop) -> None:  # type: ignore[no-untyped-def]
 def test_what_was_saved_comes_back(shop, change, tmp_path) -> None:  # type: ignore[no-untyped-def]
     fitted = Popularity().fit(shop.snapshot(**change), {}, ())
     fitted.save(tmp_path)
-    loaded = FittedPopularity.load(tmp_path)
+    loaded = ItemTable.load(tmp_path)
     assert loaded.names == fitted.names
     np.testing.assert_array_equal(loaded.table, fitted.table)
 
