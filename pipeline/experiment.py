@@ -17,7 +17,7 @@ from dataset.splits.split import Split, Splitter
 from evaluation.evaluate import Evaluated, evaluate
 from evaluation.groups import attribute_groups, evaluate_groups, history_length_groups
 from evaluation.metrics.metric import hit_matrix
-from evaluation.report import ReportContent, render
+from evaluation.report.report import ReportContent, render
 from evaluation.specification import Evaluation, ItemFacts
 from evaluation.standing import best_baseline
 from pipeline.artefacts import write_folder, write_json, write_text

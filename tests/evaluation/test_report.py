@@ -8,8 +8,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from evaluation import plots
-from evaluation.report import ReportContent, render
+from evaluation.plots.forest import forest
+from evaluation.plots.group_dots import group_dots
+from evaluation.plots.recall_curves import recall_curves
+from evaluation.report.report import ReportContent, render
 from evaluation.retrieval import CUTOFFS
 from evaluation.standing import best_baseline, ordered_runs, verdict
 
@@ -191,16 +193,16 @@ def test_the_verdict_goes_by_the_interval(low, high, words):
 
 
 def test_plots_of_nothing():
-    assert plots.forest({}, "nDCG@10") is None
-    assert plots.forest({"ease": NOTHING}, "nDCG@10") is None
-    assert plots.recall_curves({}) is None
-    assert plots.group_dots({}, "nDCG@10") is None
+    assert forest({}, "nDCG@10") is None
+    assert forest({"ease": NOTHING}, "nDCG@10") is None
+    assert recall_curves({}) is None
+    assert group_dots({}, "nDCG@10") is None
 
 
 def test_many_sources_are_all_told_apart():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plot = plots.recall_curves({f"source_{n:02d}": source(0.1 + n / 100) for n in range(30)})
+        plot = recall_curves({f"source_{n:02d}": source(0.1 + n / 100) for n in range(30)})
     assert plot is not None
     drawing = base64.b64decode(plot.wide.partition(",")[2]).decode()
     assert all(f"source_{n:02d}" in drawing for n in range(30))

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import Any, Final
 
 import jinja2
 from markupsafe import Markup, escape
 
-from evaluation import plots
+from evaluation.plots.drawing import COLOURS, Plot
+from evaluation.plots.forest import forest
+from evaluation.plots.group_dots import group_dots
+from evaluation.plots.recall_curves import recall_curves
 from evaluation.sections import MAIN_RUN, POOL
 from evaluation.standing import CEILING, best_baseline, mean_of, ordered_runs, verdict
 
 IMPORTANCES_SHOWN: Final = 25
-_TEMPLATE: Final = "report.html.j2"
 _LABELS: Final = {
     "ndcg": "nDCG", "recall": "Recall", "precision": "Precision", "mrr": "MRR", "map": "MAP",
     "hit_rate": "Hit rate", "coverage": "Coverage", "novelty": "Novelty", "diversity": "Diversity",
@@ -67,14 +68,19 @@ class ReportContent:
 def render(content: ReportContent) -> str:
     """The report as HTML; equal contents give equal bytes."""
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.PackageLoader("evaluation.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {
         "figure": _figure, "seconds": _seconds, "memory": _memory, "breakable": _breakable,
         "fact": _fact, "metric": _metric_label,
     }  # fmt: skip
-    template = environment.from_string(files("evaluation").joinpath(_TEMPLATE).read_text(encoding="utf-8"))
-    return template.render(content=content, metrics=content.metrics, **_view(content))
+    return environment.get_template("report.html.j2").render(
+        content=content, metrics=content.metrics, **_view(content)
+    )
 
 
 def _view(content: ReportContent) -> dict[str, Any]:
@@ -101,8 +107,8 @@ def _view(content: ReportContent) -> dict[str, Any]:
         "stages": {name: s for name, s in metrics.get("seconds", {}).items() if name != "total"},
         "importance": _importance(content.importance),
         "n_quarantined": sum(sum(reasons.values()) for reasons in content.quarantine.values()),
-        "forest": plots.forest(_headline_differences(metrics, order, k), f"nDCG@{k}"),
-        "curves": plots.recall_curves(metrics.get("retrieval", {})),
+        "forest": forest(_headline_differences(metrics, order, k), f"nDCG@{k}"),
+        "curves": recall_curves(metrics.get("retrieval", {})),
         "dots": _dots(content, [run for run in (MAIN_RUN, baseline) if run is not None]),
     }
 
@@ -142,13 +148,13 @@ def _importance(gains: Mapping[str, float]) -> dict[str, Any]:
         family = name.partition(".")[0]
         shares[family] = shares.get(family, 0.0) + gain / total
     families = sorted(shares, key=lambda family: (-shares[family], family))
-    colours = {family: plots.COLOURS[at % len(plots.COLOURS)] for at, family in enumerate(families)}
+    colours = {family: COLOURS[at % len(COLOURS)] for at, family in enumerate(families)}
     return {"features": shown, "families": {name: shares[name] for name in families}, "colours": colours}
 
 
-def _dots(content: ReportContent, runs: Sequence[str]) -> dict[str, plots.Plot]:
+def _dots(content: ReportContent, runs: Sequence[str]) -> dict[str, Plot]:
     drawn = {
-        name: plots.group_dots({run: of[run] for run in runs if run in of}, f"nDCG@{content.headline}")
+        name: group_dots({run: of[run] for run in runs if run in of}, f"nDCG@{content.headline}")
         for name, of in content.groups.items()
     }
     return {name: plot for name, plot in drawn.items() if plot is not None}

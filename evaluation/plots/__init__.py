@@ -1,0 +1,1 @@
+"""Plots of the report, one a module, drawn without pyplot."""
