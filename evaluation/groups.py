@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dataset.errors import DataContractError
-from dataset.ragged import Categorical
+from dataset.ragged import Categorical, offsets_of
+from dataset.snapshot import Histories
 from dataset.users import Users
 from evaluation.intervals import bootstrap
 
@@ -81,6 +82,25 @@ def history_length_groups(lengths: npt.NDArray[np.integer]) -> Categorical:
     return Categorical(codes.astype(np.int32), ("none", "1", "2-4", "5-9", "10+"))
 
 
+def price_groups(histories: Histories, price: npt.NDArray[np.float32]) -> Categorical:
+    """Label queries by the tercile of the median price in their history: what the user usually spends.
+
+    Parameters
+    ----------
+    histories : Histories
+        A row a query, m rows. Every event counts alike.
+    price : float32 array of shape (n_items,)
+        NaN where unknown; such events are left out.
+
+    Returns
+    -------
+    Categorical of m rows
+        Bands between the terciles of the medians, rounded to hundredths; missing where no price is known.
+    """
+    medians = _medians(histories, price.astype(np.float64))
+    return bands(medians, _percentiles(medians, (100 / 3, 200 / 3), decimals=2))
+
+
 def attribute_groups(
     users: Users, user: npt.NDArray[np.int32], *, max_labels: int = 12, min_queries: int = 20
 ) -> dict[str, Categorical]:
@@ -106,14 +126,33 @@ def attribute_groups(
         name: _most_frequent(c.take(user), max_labels, min_queries) for name, c in users.categorical.items()
     }
     for name, values in users.numeric.items():
-        groups[name] = bands(values[user], AGE_EDGES if name == "age" else _quartiles(values[user]))
+        edges = AGE_EDGES if name == "age" else _percentiles(values[user], (25, 50, 75))
+        groups[name] = bands(values[user], edges)
     return {name: group for name, group in groups.items() if (group.codes >= 0).any()}
 
 
-def _quartiles(values: npt.NDArray[np.floating]) -> list[float]:
+def _percentiles(
+    values: npt.NDArray[np.floating], shares: Sequence[float], decimals: int | None = None
+) -> list[float]:
+    """The distinct percentiles of the known values, but for those that no value lies below."""
     known = values[~np.isnan(values)]
-    edges = np.unique(np.percentile(known, [25, 50, 75])) if len(known) else np.zeros(0)
+    found = np.percentile(known, shares) if len(known) else np.zeros(0)
+    edges = np.unique(found if decimals is None else np.round(found, decimals))
     return [float(edge) for edge in edges if edge > known.min()]
+
+
+def _medians(histories: Histories, price: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Median of the known prices of each row, float64 of shape (m,); NaN where there is none."""
+    paid, query = price[histories.item], histories.query
+    known = ~np.isnan(paid)
+    paid, query = paid[known], query[known]
+    paid = paid[np.lexsort((paid, query))]
+    n = np.bincount(query, minlength=len(histories))
+    starts, some = offsets_of(n)[:-1], n > 0
+    medians = np.full(len(histories), np.nan)
+    low, high = starts + (n - 1) // 2, starts + n // 2
+    medians[some] = (paid[low[some]] + paid[high[some]]) / 2
+    return medians
 
 
 def _most_frequent(labels: Categorical, n: int, min_queries: int) -> Categorical:

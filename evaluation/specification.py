@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dataset.errors import ConfigurationError
-from dataset.parameters import check_int
+from dataset.parameters import check_int, check_number
 from dataset.snapshot import Snapshot
 from dataset.vectors import Vectors
 from evaluation.metrics.average_precision import AveragePrecision
@@ -29,6 +29,12 @@ class Evaluation:
         Lengths of list at which recall and nDCG are taken. Changes which figures there are.
     headline : int
         One of `cutoffs`; all other metrics are taken here alone.
+    max_psi : float or None
+        Largest population stability index that a feature may have between the ranker's training and its work;
+        None: any. Changes whether a run fails, no figure.
+    max_shifted_gain : float
+        Share of the ranker's gain, within 0 and 1, that may rest on features above `max_psi`. Changes
+        whether a run fails, no figure.
     n_resamples : int
         Bootstrap resamples. Changes the ends of intervals slightly, no mean; time grows with it.
     seed : int
@@ -37,11 +43,16 @@ class Evaluation:
 
     cutoffs: Sequence[int] = (5, 10, 20, 50)
     headline: int = 10
+    max_psi: float | None = None
+    max_shifted_gain: float = 0.05
     n_resamples: int = 1000
     seed: int = 0
 
     def __post_init__(self) -> None:
         check_int(self, "headline", low=1)
+        if self.max_psi is not None:
+            check_number(self, "max_psi", low=0)
+        check_number(self, "max_shifted_gain", low=0, high=1)
         check_int(self, "n_resamples", low=1, high=100_000)
         check_int(self, "seed", low=0)
         cutoffs = self.cutoffs

@@ -14,6 +14,7 @@ from rich.table import Table
 from dataset.dataset import Dataset
 from dataset.errors import ArtefactError, ConfigurationError
 from dataset.snapshot import Snapshot
+from evaluation.skew import check_skew
 from evaluation.table import results_table
 from pipeline.ablation import left_out, reduced
 from pipeline.artefacts import MANIFEST, sha256
@@ -48,6 +49,7 @@ def run_experiment(config: DictConfig) -> dict[str, Any]:
     console.print(results_table(metrics, experiment.evaluation.headline))
     console.print(f"{watch.total:.1f} s, peak {metrics['peak_rss_mb']:,.0f} MB", highlight=False)
     console.print(f"Report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
+    check_skew(metrics["skew"])  # last, so that what fails can be looked at
     return metrics
 
 
@@ -153,6 +155,7 @@ def experiment_of(config: DictConfig) -> Experiment:
             recommender=recommender,
             baselines={name: build(config, f"baselines.{name}") for name in config.baselines},
             evaluation=build(config, "evaluation"),
+            brief=build(config, "brief"),
             seed=config.seed,
             max_quarantined_share=config.max_quarantined_share,
         )

@@ -3,27 +3,33 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from dataset.canonical import Source as DataSource
 from dataset.dataset import Dataset
-from dataset.ranked import Ranked
+from dataset.ragged import Categorical
+from dataset.snapshot import Snapshot
 from dataset.splits.split import Split, Splitter
+from evaluation.beyond_accuracy import beyond_accuracy
+from evaluation.brief import Brief
 from evaluation.evaluate import Evaluated, evaluate
-from evaluation.groups import attribute_groups, evaluate_groups, history_length_groups
+from evaluation.groups import attribute_groups, evaluate_groups, history_length_groups, price_groups
+from evaluation.list_facts import ListFacts
 from evaluation.metrics.metric import hit_matrix
-from evaluation.report.report import ReportContent, render
+from evaluation.report.content import ReportContent
+from evaluation.report.report import render, render_model_card
+from evaluation.sections import MAIN_RUN
+from evaluation.skew import skew_section
 from evaluation.specification import Evaluation, ItemFacts
 from evaluation.standing import best_baseline
 from pipeline.artefacts import write_folder, write_json, write_text
 from pipeline.measurement import Measured, measure, two_stage_lists
 from pipeline.preparation import Prepared, load
 from pipeline.progress import peak_rss_mb
+from pipeline.run_files import write_groups, write_lists, write_per_query
 from pipeline.run_folder import RunFolder, provenance
 from pipeline.stage_one import StageOneFitter
 from pipeline.two_stage import FittedTwoStage, TwoStage
@@ -44,6 +50,7 @@ class Experiment:
     recommender : TwoStage
     baselines : mapping of str to retrieval.source.Source
     evaluation : Evaluation
+    brief : Brief
     seed : int
     max_quarantined_share : float
     """
@@ -53,6 +60,7 @@ class Experiment:
     recommender: TwoStage
     baselines: Mapping[str, Source]
     evaluation: Evaluation
+    brief: Brief
     seed: int = 0
     max_quarantined_share: float = 0.05
 
@@ -69,12 +77,21 @@ class Experiment:
             measured = self._measure(prepared.dataset, split, fitted)
         with watch.stage("evaluation"):
             evaluated = self._evaluate(split, fitted, measured)
+            groups = groups_of(split.test)
+            by_group = self._by_group(evaluated, groups)
+            beyond = self._beyond_accuracy(split.test, fitted, measured, evaluated, groups)
         metrics = self._metrics(prepared, split, evaluated)
+        metrics |= {"losses": measured.losses.section(self.evaluation.headline), "groups": by_group}
+        metrics |= {"beyond_accuracy": beyond, "skew": self._skew(fitted, measured)}
         with watch.stage("report"):
-            content = self._content(metrics, prepared, split, fitted, evaluated, config, name)
+            content = self._content(metrics, prepared, split, fitted, config, name)
             write_text(folder.path / "report.html", render(content))
-            _write_lists(folder.path / "lists.parquet", prepared.dataset, split, measured.runs["two_stage"])
-            _write_per_query(folder.path / "queries.parquet", prepared.dataset, evaluated)
+            write_text(folder.path / "model_card.md", render_model_card(content))
+            write_lists(
+                folder.path / "lists.parquet", prepared.dataset, split.test, measured.runs["two_stage"]
+            )
+            write_per_query(folder.path / "queries.parquet", prepared.dataset, evaluated)
+            write_groups(folder.path / "groups.parquet", prepared.dataset, split.test, groups)
             write_folder(folder.path / "model", fitted.save)
         metrics |= {"seconds": {**watch.seconds, "total": watch.total}, "peak_rss_mb": peak_rss_mb()}
         metrics["seconds_inside_blocks"] = dict(watch.inside_blocks)
@@ -110,7 +127,16 @@ class Experiment:
 
     def _measure(self, dataset: Dataset, split: Split, fitted: FittedTwoStage) -> Measured:
         past, depth = self._past(split), self.evaluation.depth
-        return measure(self.recommender, fitted, split.test, past, self.baselines, dataset.oracle, depth)
+        return measure(
+            self.recommender,
+            fitted,
+            split.test,
+            past,
+            self.baselines,
+            dataset.oracle,
+            depth,
+            headline=self.evaluation.headline,
+        )
 
     def _past(self, split: Split) -> str:
         """Fingerprint under which the candidates of the test are remembered."""
@@ -159,24 +185,53 @@ class Experiment:
         }
         return facts | evaluated.metrics | {"seconds": {**watch.seconds, "total": watch.total}}
 
+    def _by_group(self, evaluated: Evaluated, groups: Mapping[str, Categorical]) -> dict[str, Any]:
+        """nDCG of the main run and the best baseline, by group."""
+        metric = f"ndcg@{self.evaluation.headline}"
+        baseline = best_baseline(evaluated.metrics["runs"], self.evaluation.headline) or MAIN_RUN
+        values = {run: evaluated.column(run, metric) for run in (MAIN_RUN, baseline)}
+        return evaluate_groups(values, groups, n_resamples=self.evaluation.n_resamples, seed=self.seed)
+
+    def _beyond_accuracy(
+        self,
+        test: Snapshot,
+        fitted: FittedTwoStage,
+        measured: Measured,
+        evaluated: Evaluated,
+        groups: Mapping[str, Categorical],
+    ) -> dict[str, Any]:
+        k, vectors = self.evaluation.headline, fitted.stage_one.vectors
+        searched = {name: vectors[name] for name in ("ingredients", "functionality") if name in vectors}
+        return beyond_accuracy(
+            measured.runs,
+            test.truth,
+            ListFacts.of(test, searched),
+            groups,
+            {run: evaluated.column(run, f"ndcg@{k}") for run in measured.runs},
+            k=k,
+            rows=np.flatnonzero(test.is_warm & (test.truth.items.lengths > 0)),
+            n_resamples=self.evaluation.n_resamples,
+            seed=self.evaluation.seed,
+        )
+
+    def _skew(self, fitted: FittedTwoStage, measured: Measured) -> dict[str, Any]:
+        """How far the features at work are from those of the training; passed where the ranker reads none."""
+        if fitted.profile is None or measured.features is None:
+            return {"passed": True, "limit": self.evaluation.max_psi, "worst": None, "features": {}}
+        limits = (self.evaluation.max_psi, self.evaluation.max_shifted_gain)
+        return skew_section(fitted.profile, measured.features, importance_of(fitted), *limits)
+
     def _content(
         self,
         metrics: dict[str, Any],
         prepared: Prepared,
         split: Split,
         fitted: FittedTwoStage,
-        evaluated: Evaluated,
         config: str,
         name: str,
     ) -> ReportContent:
-        k = self.evaluation.headline
-        dataset, test = prepared.dataset, split.test
-        baseline = best_baseline(metrics["runs"], k) or "two_stage"
-        history = test.histories.lengths[test.queries.user]
-        groups = {"history length": history_length_groups(history)}
-        groups |= attribute_groups(test.users, test.queries.user)
-        values = {run: evaluated.column(run, f"ndcg@{k}") for run in ("two_stage", baseline)}
-        importance = getattr(fitted.ranker, "importance", dict)
+        dataset, test, k = prepared.dataset, split.test, self.evaluation.headline
+        importance = importance_of(fitted)
         return ReportContent(
             metrics=metrics,
             config=config,
@@ -187,8 +242,16 @@ class Experiment:
                 "a shopper has or avoids, and items out of stock, are never shown."
             ),
             headline=k,
-            importance=importance(),
-            groups=evaluate_groups(values, groups, n_resamples=self.evaluation.n_resamples, seed=self.seed),
+            brief=self.brief.tell(metrics, k, [*test.users.categorical, *test.users.numeric]),
+            model={
+                "ranker": type(self.recommender.ranking).__name__,
+                "sources": list(self.recommender.retrieval.sources),
+                "embeddings": list(fitted.stage_one.vectors),
+                "features": len(importance),
+                "candidates at most": self.recommender.retrieval.budget,
+            },
+            importance=importance,
+            groups=metrics["groups"],
             stage_peak_rss_mb=self.recommender.stopwatch.peak_mb,
             quarantine=prepared.report["reasons"],
             warnings=split.warnings,
@@ -196,25 +259,20 @@ class Experiment:
         )
 
 
-def _write_lists(path: Path, dataset: Dataset, split: Split, lists: Ranked) -> None:
-    """The two-stage lists of the test queries, a row an item, in the order of the queries."""
-    row, rank = np.nonzero(lists.items >= 0)
-    frame = pd.DataFrame(
-        {
-            "user": dataset.user_ids.decode(split.test.queries.user[row]),
-            "rank": (rank + 1).astype(np.int16),
-            "item": dataset.item_ids.decode(lists.items[row, rank]),
-            "score": lists.scores[row, rank],
-        }
-    )
-    frame.to_parquet(path, index=False)
+def importance_of(fitted: FittedTwoStage) -> dict[str, float]:
+    """Share of each feature in the ranker's gain; empty where it tells none."""
+    importance: dict[str, float] = getattr(fitted.ranker, "importance", dict)()
+    return importance
 
 
-def _write_per_query(path: Path, dataset: Dataset, evaluated: Evaluated) -> None:
-    """Each metric of each run by query, for paired comparisons later."""
-    frame = evaluated.per_query.copy()
-    frame["user"] = dataset.user_ids.decode(frame["user"].to_numpy(np.int32))
-    frame.astype(dict.fromkeys(frame.columns[3:], np.float32)).to_parquet(path, index=False)
+def groups_of(test: Snapshot) -> dict[str, Categorical]:
+    """By what the queries of a snapshot are looked at apart."""
+    histories = test.histories.take(test.queries.user)
+    groups = {
+        "history length": history_length_groups(histories.lengths),
+        "price tier": price_groups(histories, test.items.price),
+    }
+    return groups | attribute_groups(test.users, test.queries.user)
 
 
 def _date(seconds: int) -> str:

@@ -1,8 +1,8 @@
 """The recommender: retrieval narrows the catalogue, ranking orders what is left."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from dataset.queries import Qrels
 from dataset.ranked import Ranked
 from dataset.snapshot import Requests, Snapshot
 from dataset.splits.split import Split
+from evaluation.skew import Histogram, Profile
 from features.feature_set import FeatureSet
 from pipeline.cache import Cache
 from pipeline.engine import Engine, Threads
@@ -29,6 +30,10 @@ from ranking.reciprocal_rank_fusion import ReciprocalRankFusion
 from ranking.sampling import Sampling
 from ranking.table import RankingTable
 from retrieval.fusion import Retrieval
+
+# Rows whose features are compared. More would not make it surer: that hangs on the number of queries.
+ROWS_OF_A_PROFILE: Final = 65_536
+ROWS_OF_A_BLOCK: Final = 16_384
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +80,17 @@ class TwoStage:
         fitter = StageOneFitter(self.retrieval, self.features, self.engine, self.cache, self.stopwatch)
         stages = dict(zip((s.name for s in snapshots), fitter.fit(snapshots), strict=True))
 
+        profiles: list[Profile] = []
+
         def tables() -> tuple[Sequence[RankingTable], RankingTable]:
             with self.stopwatch.stage("training_tables"):
-                past = [self._table(fitter, stages[s.name], s, self._sampling) for s in split.training]
-                return past, self._table(
-                    fitter, stages[split.validation.name], split.validation, self._sampling
+                *past, validation = (
+                    self._table(fitter, stages[s.name], s, self._sampling)
+                    for s in (*split.training, split.validation)
                 )
+            with self.stopwatch.stage("profile"):
+                profiles.append(self._profile([*past, validation]))
+            return past, validation
 
         with self.stopwatch.stage("training"):
             ranker = self.ranking.fit(tables, self.engine.workers, watch)
@@ -89,12 +99,53 @@ class TwoStage:
             stage_one=stages[split.test.name],
             ranker=ranker,
             cold_ranker=ReciprocalRankFusion() if learnt_warm_only else ranker,
+            profile=profiles[-1] if profiles else None,
         )
+
+    def count(
+        self,
+        fitted: "FittedTwoStage",
+        requests: Requests,
+        candidates: Candidates,
+        matrix: FeatureMatrix | None,
+    ) -> Histogram | None:
+        """Features of a block at work, in the bins of the training's; None where no ranker reads any.
+
+        Of the queries that training would draw from, so that with `cold_queries` at 0 both are of users
+        with history. Training also left out the queries whose pool holds nothing that the user took; to do
+        so here would read the truth, so this difference stays, and shows as a little skew.
+
+        Parameters
+        ----------
+        fitted : FittedTwoStage
+        requests : Requests
+        candidates : Candidates
+        matrix : FeatureMatrix or None
+            Of the candidates.
+        """
+        if fitted.profile is None or matrix is None:
+            return None
+        queries = self._sampling.queries(requests.queries.user, requests.history.lengths > 0)
+        rows = np.flatnonzero(np.isin(candidates.query, queries))
+        step = _step(len(rows), ROWS_OF_A_BLOCK)
+        rows = rows[_drawn(len(rows), step)]
+        weights = np.full(len(rows), float(step))
+        return fitted.profile.count(matrix, weights, rows=rows, n_queries=len(queries))
 
     @property
     def _sampling(self) -> Sampling:
         sampling = getattr(self.ranking, "sampling", None)
         return sampling if isinstance(sampling, Sampling) else Sampling()
+
+    def _profile(self, tables: Sequence[RankingTable]) -> Profile:
+        """How the features of the training tables are spread, the negatives weighted back to the pool."""
+        step = _step(sum(len(table) for table in tables), ROWS_OF_A_PROFILE)
+        drawn = [(table, _drawn(len(table), step)) for table in tables]
+        grade = np.concatenate([table.grade[rows] for table, rows in drawn])
+        values = np.concatenate([table.features.values[rows] for table, rows in drawn])
+        matrix = replace(tables[0].features, values=values)
+        n_queries = sum(len(table.offsets) - 1 for table in tables)
+        return Profile.of(matrix, step * self._sampling.weights(grade), n_queries=n_queries)
 
     def _table(
         self, fitter: StageOneFitter, stage_one: StageOne, snapshot: Snapshot, sampling: Sampling
@@ -152,11 +203,15 @@ class FittedTwoStage(Saved):
     cold_ranker : FittedRanker
         For users without history: where the ranker never saw any, it would have to guess, and the
         sources' own votes decide.
+    profile : Profile or None
+        How the features were spread in all tables that the ranker was handed, those of the past snapshots
+        and of validation; None for a ranker that reads none.
     """
 
     stage_one: StageOne
     ranker: Any
     cold_ranker: Any
+    profile: Profile | None = None
 
     def rank(self, requests: Requests, k: int) -> Ranked:
         """The k best items of each query of a block."""
@@ -204,3 +259,18 @@ class FittedTwoStage(Saved):
 def blocks(n: int, size: int) -> list[npt.NDArray[np.int64]]:
     """Rows of each block of n queries; their number belongs to the data, not to the engine."""
     return [np.arange(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def _drawn(n: int, step: int) -> npt.NDArray[np.int64]:
+    """One row at random of every `step` of n rows, ascending.
+
+    Always the same place among them would do where rows come in no order; in pools of equal size it would
+    be the same few products of every query.
+    """
+    start = np.arange(0, n - step + 1, step)
+    return start + np.random.default_rng(0).integers(0, step, len(start))
+
+
+def _step(n: int, at_most: int) -> int:
+    """How many of n rows one stands for, where `at_most` are drawn."""
+    return max(1, -(-n // at_most))

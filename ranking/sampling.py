@@ -54,6 +54,15 @@ class Sampling:
         uniform = self._uniform((user.astype(np.uint64) << np.uint64(32)) | item.astype(np.uint64))
         return np.flatnonzero((grade > 0) | (uniform < self.negatives))
 
+    def weights(self, grade: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:
+        """How many candidates of the pool each one that was kept stands for, float64 of shape (n,).
+
+        One over the probability of being kept: sums so weighted estimate those of the pool without bias
+        (Horvitz and Thompson, Journal of the American Statistical Association 1952, section 2).
+        """
+        weights: npt.NDArray[np.float64] = np.where(grade > 0, 1.0, 1.0 / self.negatives)
+        return weights
+
     def _uniform(self, key: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
         """A number within 0 and 1 for each key, by a seeded hash."""
         uniform: npt.NDArray[np.float64] = _mix(key ^ _mix(np.full(1, self.seed, np.uint64))) / np.float64(

@@ -1,6 +1,6 @@
 """All sources together: each nominates its quota, if any, and all score everything that was nominated."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -10,11 +10,13 @@ from dataset.candidates import Candidates
 from dataset.errors import ConfigurationError
 from dataset.parameters import check_choice, check_int, check_mapping
 from dataset.persistence import Saved
+from dataset.ranked import Ranked
 from dataset.snapshot import Requests
 from retrieval.collaborative import Collaborative
 from retrieval.content import Content
 from retrieval.index import KINDS, IndexSettings
 from retrieval.kernels import fuse
+from retrieval.nearest import Nearest
 from retrieval.source import FittedSource, Source
 
 MAX_QUOTA: Final = 10_000  # ranks are int16
@@ -91,12 +93,31 @@ class FittedRetrieval(Saved):
         """Names of the sources that are no pure scorers, in order."""
         return tuple(name for name, quota in zip(self.sources, self.quotas, strict=True) if quota > 0)
 
+    def nominations(self, requests: Requests) -> Iterator[Ranked]:
+        """What each nominator says within its quota, one after the other, before the budget cuts."""
+        for source, quota in zip(self.sources.values(), self.quotas, strict=True):
+            if quota > 0:
+                yield source.retrieve(requests, quota)
+
+    def exact_searches(self) -> "FittedRetrieval":
+        """Only the nominators that search an approximate index, each on an exact one instead.
+
+        Their `nominations` are what the index should have found; there are none where all search is exact.
+        """
+        named = zip(self.sources.items(), self.quotas, strict=True)
+        exact = {
+            name: (source.exactly(), quota)
+            for (name, source), quota in named
+            if quota > 0 and isinstance(source, Nearest) and not source.is_exact
+        }
+        sources = {name: source for name, (source, _) in exact.items()}
+        return FittedRetrieval(sources, tuple(quota for _, quota in exact.values()), self.budget)
+
     def retrieve(self, requests: Requests) -> Candidates:
         """Candidates of a block of queries, with the score and rank of every source."""
         n_items = len(requests.eligibility.available)
         fitted: list[FittedSource] = list(self.sources.values())
-        asked = [(source, quota) for source, quota in zip(fitted, self.quotas, strict=True) if quota > 0]
-        columns = np.concatenate([source.retrieve(requests, quota).items for source, quota in asked], axis=1)
+        columns = np.concatenate([lists.items for lists in self.nominations(requests)], axis=1)
         source_of = np.repeat(np.arange(len(fitted)), self.quotas)
         rank_of = np.concatenate([np.arange(1, quota + 1) for quota in self.quotas]).astype(np.int16)
         budget = min(self.budget, columns.shape[1])

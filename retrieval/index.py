@@ -95,6 +95,15 @@ class VectorIndex(Saved):
             index.add(matrix)
         return cls(item, matrix, kind, index, settings)
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether a search finds the k best whatever the vectors are."""
+        return self.kind == "flat"
+
+    def exactly(self) -> "VectorIndex":
+        """The same vectors, all of them compared with every search; they are not copied."""
+        return VectorIndex(self.item, self.matrix, "flat", None, self.settings)
+
     def search(
         self, queries: npt.NDArray[np.float32], k: int, allowed: npt.NDArray[np.bool_]
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:

@@ -1,6 +1,6 @@
 """Sources that search vectors: several searches a query, the best answer to any of them counts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,15 @@ class Nearest(Saved):
     normalise: bool
     step_decay: float
     half_life_days: float
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether its lists are the best that its vectors allow; else the index may have missed some."""
+        return self.index.is_exact
+
+    def exactly(self) -> "Nearest":
+        """The same source on an index that compares every vector."""
+        return replace(self, index=self.index.exactly())
 
     def retrieve(self, requests: Requests, k: int) -> Ranked:
         """The k best eligible items of each query, over all its searches."""

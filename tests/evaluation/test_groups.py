@@ -4,11 +4,21 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dataset.errors import DataContractError
 from dataset.ragged import Categorical, TokenLists
 from dataset.users import Users
-from evaluation.groups import attribute_groups, bands, by_group, evaluate_groups, history_length_groups
+from evaluation.groups import (
+    attribute_groups,
+    bands,
+    by_group,
+    evaluate_groups,
+    history_length_groups,
+    price_groups,
+)
+from tests.evaluation.worlds import histories_of
 
 
 def test_each_group_has_its_mean_and_size_and_nan_is_left_out():
@@ -46,6 +56,39 @@ def test_history_lengths():
     assert [groups.names[code] for code in groups.codes] == [
         "none", "1", "2-4", "2-4", "5-9", "5-9", "10+", "10+",
     ]  # fmt: skip
+
+
+def bought(rows):
+    return histories_of([[(item, "purchase") for item in row] for row in rows])
+
+
+_rows = st.lists(st.lists(st.integers(0, 6), max_size=5), min_size=1, max_size=9)
+_prices = st.lists(st.sampled_from([math.nan, 1.0, 5.0, 12.5, 20.0, 80.0]), min_size=7, max_size=7)
+
+
+@settings(max_examples=40)
+@given(rows=_rows, prices=_prices)
+def test_price_tiers_are_terciles_of_the_median_price_of_the_history(rows, prices):
+    groups = price_groups(bought(rows), np.array(prices, np.float32))
+    known = [[prices[item] for item in row if not math.isnan(prices[item])] for row in rows]
+    medians = np.array([np.median(paid) if paid else math.nan for paid in known])
+    placed = medians[~np.isnan(medians)]
+    edges = sorted(set(np.round(np.percentile(placed, [100 / 3, 200 / 3]), 2))) if len(placed) else []
+    edges = [edge for edge in edges if edge > placed.min()]
+    expected = [-1 if math.isnan(paid) else sum(paid >= edge for edge in edges) for paid in medians]
+    assert groups.codes.tolist() == expected
+
+
+def test_price_tiers_are_named_by_what_users_spend():
+    price = np.array([10, 20, 30, 40, 50, 60], np.float32)
+    groups = price_groups(bought([[0], [1], [2], [3], [4], [5], []]), price)
+    assert groups.names == ("under 26.67", "26.67 to 43.33", "43.33 and up")
+    assert groups.codes.tolist() == [0, 0, 1, 1, 2, 2, -1]
+
+
+def test_one_price_makes_one_tier():
+    groups = price_groups(bought([[0], [0, 0], [1]]), np.array([9, math.nan], np.float32))
+    assert (groups.codes.tolist(), groups.names) == ([0, 0, -1], ("all",))
 
 
 def test_attributes_of_the_users_asked_for():

@@ -5,10 +5,13 @@ import math
 import numpy as np
 import pytest
 import pytrec_eval
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset.errors import ParameterError
+from dataset.ordering import top_k_of_rows, top_k_of_segments
+from dataset.queries import Qrels
+from dataset.ragged import offsets_of
 from evaluation.metrics.average_precision import AveragePrecision
 from evaluation.metrics.hit_rate import HitRate
 from evaluation.metrics.metric import hit_matrix
@@ -19,6 +22,15 @@ from evaluation.metrics.reciprocal_rank import ReciprocalRank
 from tests.evaluation.samples import lists_and_truth, qrels_of, ranked_of
 
 METRICS = (Recall, Precision, Ndcg, ReciprocalRank, AveragePrecision, HitRate)
+MEASURES = (
+    (Recall, "recall_{k}"),
+    (Precision, "P_{k}"),
+    (Ndcg, "ndcg_cut_{k}"),
+    (AveragePrecision, "map_cut_{k}"),
+    (HitRate, "success_{k}"),
+    (ReciprocalRank, "recip_rank"),
+)
+"""What trec_eval calls each."""
 
 
 def written_out(metric, chosen, relevant, k):
@@ -39,6 +51,7 @@ def written_out(metric, chosen, relevant, k):
 
 
 @pytest.mark.parametrize("metric", METRICS)
+@settings(max_examples=50)
 @given(cases=lists_and_truth, k=st.integers(1, 15), width=st.integers(8, 12))
 def test_metrics_are_what_their_definitions_say(metric, cases, k, width):
     lists, truth = zip(*cases, strict=True)
@@ -50,17 +63,8 @@ def test_metrics_are_what_their_definitions_say(metric, cases, k, width):
     assert not (values > 1).any()
 
 
-@pytest.mark.parametrize(
-    ("metric", "measure"),
-    [
-        (Recall, "recall_{k}"),
-        (Precision, "P_{k}"),
-        (Ndcg, "ndcg_cut_{k}"),
-        (AveragePrecision, "map_cut_{k}"),
-        (HitRate, "success_{k}"),
-        (ReciprocalRank, "recip_rank"),
-    ],
-)
+@pytest.mark.parametrize(("metric", "measure"), MEASURES)
+@settings(max_examples=50)
 @given(cases=lists_and_truth, k=st.sampled_from([1, 5, 10]))
 def test_metrics_agree_with_trec_eval(metric, measure, cases, k):
     lists, truth = zip(*cases, strict=True)
@@ -79,6 +83,102 @@ def test_metrics_agree_with_trec_eval(metric, measure, cases, k):
             assert values[query] == pytest.approx(found[str(query)][name], rel=1e-9)
         else:
             assert values[query] == 0
+
+
+# trec_eval orders equal scores by name, descending, so the names run against the codes.
+def named(item):
+    return f"{99 - item:02d}"
+
+
+_scored = st.dictionaries(st.integers(0, 14), st.sampled_from([-1.0, 0.0, 0.25, 0.5, 3.0]), max_size=15)
+_scored_and_truth = st.lists(
+    st.tuples(_scored, st.dictionaries(st.integers(0, 14), st.integers(1, 30), max_size=14)),
+    min_size=1,
+    max_size=5,
+)
+
+
+@pytest.mark.parametrize("by_rows", [False, True])
+@settings(max_examples=60)
+@given(cases=_scored_and_truth, k=st.sampled_from([1, 5, 10]))
+def test_scores_with_ties_are_cut_and_measured_as_by_trec_eval(by_rows, cases, k):
+    ranked = cut_rows(cases) if by_rows else cut_segments(cases)
+    truth = [sorted(relevant) for _, relevant in cases]
+    grades = np.array([r[item] for (_, r), row in zip(cases, truth, strict=True) for item in row], np.int8)
+    qrels = Qrels(qrels_of(truth).items, grades)
+    hits = hit_matrix(ranked, qrels)
+    run = {str(q): {named(i): score for i, score in scored.items()} for q, (scored, _) in enumerate(cases)}
+    known = {str(q): {named(item): 1 for item in row} for q, row in enumerate(truth) if row}
+    asked = {"recip_rank"} | {f"{name}.{k}" for name in ("recall", "P", "ndcg_cut", "map_cut", "success")}
+    found = pytrec_eval.RelevanceEvaluator(known, asked).evaluate({q: d for q, d in run.items() if d})
+    for metric, measure in MEASURES:
+        values = metric(k)(hits, qrels.items.lengths)
+        for query, (scored, relevant) in enumerate(cases):
+            if not relevant:
+                assert math.isnan(values[query])
+            elif not scored:
+                assert values[query] == 0
+            else:
+                expected = found[str(query)][measure.format(k=k)]
+                if metric is ReciprocalRank and expected < 1 / (k + 0.5):  # trec_eval does not cut it
+                    expected = 0.0
+                assert values[query] == pytest.approx(expected, rel=1e-9)
+
+
+def cut_segments(cases):
+    """Lists as a source or a ranker makes them, from flat candidates by ascending item."""
+    flat = [(item, scored[item]) for scored, _ in cases for item in sorted(scored)]
+    items = np.array([item for item, _ in flat], np.int32)
+    scores = np.array([score for _, score in flat], np.float32)
+    return top_k_of_segments(offsets_of(np.array([len(scored) for scored, _ in cases])), items, scores, 10)
+
+
+def cut_rows(cases):
+    """The same from a dense matrix."""
+    scores = np.full((len(cases), 15), -np.inf, np.float32)
+    for row, (scored, _) in enumerate(cases):
+        scores[row, list(scored)] = list(scored.values())
+    return top_k_of_rows(scores, 10)
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        (Recall, 3 / 5),
+        (Precision, 1),
+        (Ndcg, 1),
+        (AveragePrecision, 3 / 5),
+        (ReciprocalRank, 1),
+        (HitRate, 1),
+    ],
+)
+def test_a_perfect_list_that_is_shorter_than_the_truth(metric, expected):
+    qrels = qrels_of([[0, 1, 2, 3, 4]])
+    assert metric(3)(hit_matrix(ranked_of([[4, 0, 2]], 3), qrels), qrels.items.lengths) == [expected]
+
+
+@settings(max_examples=40)
+@given(cases=lists_and_truth, k=st.integers(1, 12))
+def test_no_truth_has_no_value_and_no_list_has_the_value_zero(cases, k):
+    lists = [chosen for chosen, _ in cases]
+    hits = hit_matrix(ranked_of(lists, 12), qrels_of([[] for _ in cases]))
+    assert not hits.any()
+    relevant = qrels_of([[0] for _ in cases])
+    nothing = hit_matrix(ranked_of([[] for _ in cases], 12), relevant)
+    for metric in METRICS:
+        assert np.isnan(metric(k)(hits, np.zeros(len(cases), np.int64))).all()
+        assert not metric(k)(nothing, relevant.items.lengths).any()
+
+
+@settings(max_examples=40)
+@given(cases=lists_and_truth, k=st.integers(1, 9), at=st.integers(0, 7))
+def test_what_stands_behind_the_cutoff_changes_nothing(cases, k, at):
+    lists, truth = zip(*cases, strict=True)
+    qrels = qrels_of(truth)
+    whole, cut = (ranked_of(rows, 12) for rows in (lists, [chosen[: k + at] for chosen in lists]))
+    for metric in METRICS:
+        one, other = (metric(k)(hit_matrix(ranked, qrels), qrels.items.lengths) for ranked in (whole, cut))
+        np.testing.assert_array_equal(one, other)
 
 
 @given(cases=lists_and_truth)

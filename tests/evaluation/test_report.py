@@ -11,7 +11,8 @@ import pytest
 from evaluation.plots.forest import forest
 from evaluation.plots.group_dots import group_dots
 from evaluation.plots.recall_curves import recall_curves
-from evaluation.report.report import ReportContent, render
+from evaluation.report.content import ReportContent
+from evaluation.report.report import render
 from evaluation.retrieval import CUTOFFS
 from evaluation.standing import best_baseline, ordered_runs, verdict
 

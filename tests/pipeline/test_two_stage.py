@@ -1,5 +1,6 @@
 """The recommender's own rules: what fits together, and who orders for users without history."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from dataset.errors import ConfigurationError, DataContractError
 from features import FeatureSet, FunctionalityVectors, Popularity, RetrievalScores
 from pipeline import TwoStage, load
 from pipeline.engine import Serial, Threads
+from pipeline.two_stage import FittedTwoStage
 from ranking import LambdaMart, ReciprocalRankFusion
 from retrieval import Content, Popular, Retrieval, Transitions
 
@@ -64,8 +66,10 @@ def test_users_without_history_get_the_votes_of_the_sources(split):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_number_of_threads_changes_nothing(split, threads):
-    one = recommender().fit(split).recommend(split.test, n=20)
+    alone = recommender().fit(split)
+    one = alone.recommend(split.test, n=20)
     other = recommender(engine=Threads(threads=threads), block_size=2048).fit(split)
+    np.testing.assert_array_equal(other.profile.reference.counts, alone.profile.reference.counts)
     lists = other.recommend(split.test, n=20, engine=Threads(threads=threads))
     np.testing.assert_array_equal(lists.items, one.items)
     np.testing.assert_array_equal(lists.scores, one.scores)
@@ -74,3 +78,34 @@ def test_the_number_of_threads_changes_nothing(split, threads):
 def test_nothing_to_learn_from_is_a_sentence(split):
     with pytest.raises(DataContractError, match="past queries"):
         recommender().fit(replace(split, training=()))
+
+
+def test_what_training_saw_is_kept_with_the_model(split, tmp_path):
+    fitted = recommender().fit(split)
+    fitted.save(tmp_path / "model")
+    again = FittedTwoStage.load(tmp_path / "model")
+    assert again.profile.names == fitted.profile.names == fitted.ranker.features
+    for name in ("edges", "offsets"):
+        np.testing.assert_array_equal(getattr(again.profile, name), getattr(fitted.profile, name))
+    np.testing.assert_array_equal(again.profile.reference.counts, fitted.profile.reference.counts)
+    lists = fitted.recommend(split.test, n=10)
+    np.testing.assert_array_equal(again.recommend(split.test, n=10).items, lists.items)
+    # A model of before there were profiles.
+    value = tmp_path / "model" / "value.json"
+    content = json.loads(value.read_text())
+    del content["fields"]["profile"]
+    value.write_text(json.dumps(content))
+    older = FittedTwoStage.load(tmp_path / "model")
+    assert older.profile is None
+    np.testing.assert_array_equal(older.recommend(split.test, n=10).items, lists.items)
+
+
+def test_a_ranker_without_features_has_no_profile(split, tmp_path):
+    specification = recommender(ranking=ReciprocalRankFusion())
+    fitted = specification.fit(split)
+    assert fitted.profile is None
+    requests = split.test.requests()
+    candidates = fitted.stage_one.candidates(requests)
+    assert specification.count(fitted, requests, candidates, fitted.matrix(requests, candidates)) is None
+    fitted.save(tmp_path / "model")
+    assert FittedTwoStage.load(tmp_path / "model").profile is None
