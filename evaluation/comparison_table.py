@@ -1,15 +1,22 @@
-"""Several runs and their differences to the first: for the terminal, and as Markdown for a page."""
+"""Several runs and their differences to the first: for the terminal, as Markdown, and as a page."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from typing import Final
 
+import jinja2
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from evaluation.comparison import Compared
+from evaluation.plots.forest import forest
 from evaluation.sections import MAIN_RUN
 from evaluation.table import STYLE, number, plain, signed, with_interval
+
+_TEMPLATE: Final = "comparison.html.j2"
+_TESTED: Final = ("run", "metric", "mean", "difference", "p", "p (Holm)", "detectable", "users")
 
 
 def compared_metrics(headline: int) -> tuple[str, str]:
@@ -64,6 +71,75 @@ def markdown_table(rows: Sequence[Compared], headline: int = 10) -> str:
     return "\n".join([*lines, "", _escaped(" ".join([*said, *notes(rows)]))]) + "\n"
 
 
+def significance_table(rows: Sequence[Compared], metrics: Sequence[str]) -> Table:
+    """Every run with its differences to the first and their tests, a line a run and metric.
+
+    Parameters
+    ----------
+    rows : sequence of Compared
+        With the figures of `compare_all`; the first is what the others are compared with.
+    metrics : sequence of str
+    """
+    table = Table(title=f"{MAIN_RUN} of {len(rows)} runs, against '{escape(rows[0].label)}'", **STYLE)
+    table.add_column("run", overflow="fold")
+    for name in _TESTED[1:]:
+        table.add_column(name, justify="right", no_wrap=name in ("p", "p (Holm)", "detectable"))
+    for row in rows:
+        for cells in _tested_cells(row, metrics):
+            table.add_row(*map(Text, cells))
+    return table
+
+
+def significance_markdown(rows: Sequence[Compared], metrics: Sequence[str], said: Sequence[str]) -> str:
+    """`significance_table` as Markdown, with sentences below it.
+
+    Parameters
+    ----------
+    rows : sequence of Compared
+    metrics : sequence of str
+    said : sequence of str
+    """
+    lines = [_line(_TESTED), "|---|---|" + "--:|" * (len(_TESTED) - 2)]
+    lines += [_line(map(_escaped, cells)) for row in rows for cells in _tested_cells(row, metrics)]
+    return "\n".join([*lines, "", *(f"{_escaped(sentence)}\n" for sentence in said)])
+
+
+def significance_page(rows: Sequence[Compared], metrics: Sequence[str], said: Sequence[str]) -> str:
+    """`significance_table` as a page of HTML with a plot of each metric, which needs nothing else.
+
+    Parameters
+    ----------
+    rows : sequence of Compared
+    metrics : sequence of str
+    said : sequence of str
+        Below the table. Equal arguments give equal bytes.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("evaluation.report"),  # for the style of the report
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.from_string(files("evaluation").joinpath(_TEMPLATE).read_text(encoding="utf-8"))
+    cells = [cells for row in rows for cells in _tested_cells(row, metrics)]
+    plots = {metric: forest(_of_metric(rows, metric), metric) for metric in metrics}
+    return template.render(
+        first=rows[0].label, n_runs=len(rows), heads=_TESTED, cells=cells, plots=plots, said=said
+    )
+
+
+def reading(rows: Sequence[Compared], n_draws: int) -> list[str]:
+    """How to read the tested differences: a sentence each, and one for every run that is not compared."""
+    return [
+        f"Means of {MAIN_RUN} over users with history; differences are to '{rows[0].label}', paired by user. "
+        "Intervals are 95 % bootstrap.",
+        f"p: two-sided randomisation test, {n_draws:,} draws; Holm: adjusted for all runs of a metric. "
+        "Detectable: the smallest true difference that as many users would show with a probability of 80 %.",
+        *notes(rows),
+    ]
+
+
 def notes(rows: Sequence[Compared]) -> list[str]:
     """What the tables leave out and why: runs that failed, runs that are not compared; a sentence each."""
     failed = [f"'{row.label}' failed: {row.error}" for row in rows if row.error]
@@ -81,6 +157,22 @@ def _headings(headline: int) -> tuple[str, str]:
 
 def _differences(row: Compared, headline: int) -> list[str]:
     return [signed(row.differences.get(metric)) for metric in compared_metrics(headline)]
+
+
+def _tested_cells(row: Compared, metrics: Sequence[str]) -> list[tuple[str, ...]]:
+    """The lines of a run, one a metric."""
+    lines: list[tuple[str, ...]] = []
+    for metric in metrics:
+        found = row.differences.get(metric, {})
+        p, p_holm = (number(found.get(name), ".4f") for name in ("p", "p_holm"))
+        detectable, n = number(found.get("detectable"), ".4f"), number(found.get("n"), ",.0f")
+        mean = plain(row.figures.get(metric))
+        lines.append((row.label, metric, mean, signed(found or None), p, p_holm, detectable, n))
+    return lines
+
+
+def _of_metric(rows: Sequence[Compared], metric: str) -> Mapping[str, Mapping[str, float | None]]:
+    return {row.label: row.differences[metric] for row in rows if metric in row.differences}
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +15,19 @@ from dataset.vectors import Vectors
 from features.item_table import ItemTable
 from features.lookup import Lookup, percentile_within
 
+_LEAST: Final = 1e-9  # share of a window in which nothing happened: smoothing keeps the ratio finite
+
 
 @dataclass(frozen=True, kw_only=True)
 class Popularity:
     """Counts over windows, trends, age, rating; all as of the cut-off, events weighted by their kind.
 
     Columns: `log_count_{w}d` for each window and `log_count` over all time (log1p of the summed weights);
-    `percentile_{w}d` of each window's count among the catalogue (counts of a growing shop drift, percentiles
-    do not); `trend_{w}d` for each window but the longest (log ratio of the rate within it to that within the
-    longest, smoothed); `log_returning_{w}d` and `percentile_returning_{w}d`, the same of the events of users
+    `percentile_{w}d` of each window's count among those items that have one, 0 for the others (counts of a
+    growing shop drift, percentiles do not; among all items they would, with the share of those that nobody
+    takes); `trend_{w}d` for each window but the longest (log ratio of the item's rate within it to that
+    within the longest, smoothed, beside the same ratio of all events); `log_returning_{w}d` and
+    `percentile_returning_{w}d`, the same of the events of users
     who had an event at an earlier moment (first-time buyers take other things than those who come back), and
     `returning_share`, their share in the item's count of the longest window, drawn to that of all events;
     `days_since_last`; `age_days` since launch or else the first event; `rating` (mean, drawn to that of the
@@ -114,21 +119,43 @@ def is_returning(snapshot: Snapshot) -> npt.NDArray[np.bool_]:
 def trends(
     counts: Mapping[int, npt.NDArray[np.float64]], smoothing: float
 ) -> dict[int, npt.NDArray[np.float64]]:
-    """By window but the longest, the log ratio of the rate within it to that within the longest.
+    """By window but the longest, the log of each share that falls into it, over the same of all events.
+
+    0 where something is in demand as it was before, compared with the shop: the shop's own season and
+    growth are the same for all items, differ from one moment to the next, and would be taken for something
+    else by a ranker that learnt at other moments.
 
     Parameters
     ----------
     counts : mapping of int to float64 array
         By window in days.
     smoothing : float
-        Events of the longest window that everything is credited with, evenly spread.
+        Events of the longest window that everything is credited with, spread as all events are.
     """
     longest = max(counts)
+    whole = counts[longest].sum()
+    if not whole:
+        return {days: np.zeros(len(count)) for days, count in counts.items() if days < longest}
+    usual = {days: max(count.sum() / whole, _LEAST) for days, count in counts.items()}
     return {
-        days: np.log((count + smoothing * days / longest) / ((counts[longest] + smoothing) * days / longest))
+        days: np.log((count + smoothing * usual[days]) / ((counts[longest] + smoothing) * usual[days]))
         for days, count in counts.items()
         if days < longest
     }
+
+
+def percentile_of_counts(count: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Share of the items with a count that have a lower one, ties counted half; 0 for those without.
+
+    Examples
+    --------
+    >>> percentile_of_counts(np.array([0., 4., 0., 9.]))
+    array([0.  , 0.25, 0.  , 0.75])
+    """
+    percentile = np.zeros(len(count))
+    counted = np.flatnonzero(count > 0)
+    percentile[counted] = percentile_within(np.zeros(len(counted), np.int8), count[counted])
+    return percentile
 
 
 def _levels(
@@ -138,7 +165,7 @@ def _levels(
     columns: dict[str, npt.NDArray[np.floating]] = {}
     for days, count in counts.items():
         columns[f"{log}_{days}d"] = np.log1p(count)
-        columns[f"{percentile}_{days}d"] = percentile_within(np.zeros(len(count), np.int8), count)
+        columns[f"{percentile}_{days}d"] = percentile_of_counts(count)
     return columns
 
 

@@ -7,12 +7,22 @@ import sys
 from typing import Final
 
 from scripts.outcome import CONFIGURATION, stop, told_in_a_sentence
+from scripts.words import as_overrides
 
 VERBS: Final = {
     "experiment": "train, measure and explain a two-stage recommender",
     "prepare": "bring raw files into the canonical tables, every row accounted for",
     "recommend": "write the N best items of every user, with the model of a run",
     "tune": "search for good hyper-parameters on validation",
+    "audit": "try to find out whether a run's figures can be believed",
+    "compare": "tell whether runs differ, and how small a difference could be told",
+    "gate": "decide whether a run may be promoted: exit 0 or 1, and why",
+}
+TAKES: Final = {
+    "recommend": "RUN out=DIR",
+    "audit": "RUN",
+    "compare": "RUN RUN...",
+    "gate": "RUN [--against RUN]",
 }
 
 
@@ -32,14 +42,18 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.getLogger("faiss").setLevel(logging.WARNING)
     with told_in_a_sentence():
+        sys.argv[1:] = as_overrides(verb, sys.argv[1:])
         importlib.import_module(f"scripts.{verb}").main()
 
 
 def usage() -> str:
     """What --help shows."""
-    verbs = "\n".join(f"  glowrank {verb:<11} {line}" for verb, line in VERBS.items())
+    forms = {verb: f"{verb} {TAKES.get(verb, '')}".strip() for verb in VERBS}
+    width = max(map(len, forms.values()))
+    verbs = "\n".join(f"  glowrank {forms[verb]:<{width}}  {line}" for verb, line in VERBS.items())
     return (
         f"Two-stage recommendations for beauty retail.\n\n{verbs}\n\n"
+        "RUN is the folder of a run; run=RUN and runs=[RUN,RUN] say the same.\n"
         "Settings are overridden by key=value, removed by ~key, and swept by -m key=a,b,c;\n"
         "glowrank VERB --help lists the choices, glowrank VERB --cfg job shows the settings."
     )

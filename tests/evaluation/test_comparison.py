@@ -8,9 +8,19 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from evaluation.comparison import Compared, Comparison, compare
-from evaluation.comparison_table import compared_metrics, differences_table, markdown_table, notes
+from evaluation.comparison import Compared, Comparison, compare, compare_all
+from evaluation.comparison_table import (
+    compared_metrics,
+    differences_table,
+    markdown_table,
+    notes,
+    reading,
+    significance_markdown,
+    significance_page,
+    significance_table,
+)
 from evaluation.intervals import bootstrap, paired_difference
+from evaluation.significance import holm, minimum_detectable_effect, randomisation_test
 from evaluation.table import signed
 
 METRICS = ("recall@10", "ndcg@10")
@@ -157,3 +167,72 @@ def test_markdown_has_a_row_a_run_and_cells_that_hold():
 def test_the_cut_off_is_that_of_the_report():
     assert compared_metrics(5) == ("recall@5", "ndcg@5")
     assert "| run | recall@5 | nDCG@5 |" in markdown_table(ROWS, headline=5)
+
+
+def all_compared(*runs):
+    return compare_all(runs, METRICS, n_resamples=300, n_draws=400, seed=0)
+
+
+def test_several_runs_have_the_figures_of_each_alone_and_p_adjusted_for_all():
+    first, others = values(seed=2), [values(seed=1), values(seed=3), values(61), values(seed=4)]
+    found = all_compared(first, *others)
+    assert [comparison.refused[:8] for comparison in found] == ["", "", "it asked", ""]
+    own = [comparison for comparison in found if comparison.figures]
+    for metric in METRICS:
+        p = np.array([comparison.figures[metric]["p"] for comparison in own])
+        adjusted = [comparison.figures[metric]["p_holm"] for comparison in own]
+        assert adjusted == holm(p).tolist()
+    warm = (first["is_warm"] & (first["n_relevant"] > 0)).to_numpy()
+    for comparison, run in zip(found, others, strict=True):
+        alone = compared(run, first).figures
+        for metric, figures in comparison.figures.items():
+            assert {name: figures[name] for name in ("mean", "low", "high")} == alone[metric]
+            column = f"two_stage/{metric}"
+            difference = (run[column].astype(float) - first[column].astype(float)).to_numpy()[warm, None]
+            assert figures["p"] == randomisation_test(difference, n_draws=400, seed=0)[0]
+            assert figures["detectable"] == minimum_detectable_effect(difference)[0]
+            assert figures["n"] == warm.sum()
+
+
+def test_a_run_beside_itself_differs_by_nothing():
+    (found,) = all_compared(values(), values())
+    for figures in found.figures.values():
+        assert figures == {"mean": 0, "low": 0, "high": 0, "p": 1, "p_holm": 1, "detectable": 0, "n": 36}
+
+
+TESTED = [
+    Compared(label="first", metrics={"runs": {"two_stage": {"ndcg@10": FIGURES}}}),
+    Compared(
+        label="<script>|new",
+        metrics={"runs": {"two_stage": {"ndcg@10": FIGURES}}},
+        comparison=Comparison(
+            {"ndcg@10": {**BETTER, "p": 0.012, "p_holm": 0.024, "detectable": 0.002, "n": 4567}}
+        ),
+    ),
+    ROWS[2],
+]
+
+
+def test_the_tests_are_shown_in_the_terminal_and_as_markdown():
+    console = Console(file=io.StringIO(), width=110)
+    console.print(significance_table(TESTED, ["ndcg@10"]))
+    cells = ("+0.0012 [-0.0003 to +0.0027]", "0.0120", "0.0240", "0.0020", "4,567")
+    assert all(cell in console.file.getvalue() for cell in cells)
+    page = significance_markdown(TESTED, ["ndcg@10"], reading(TESTED, 10_000))
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    assert len(rows) == 5
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows} == {9}
+    assert all(cell in page for cell in cells[1:])
+    assert "10,000 draws" in page
+    assert "it asked 9 users instead of 8" in page
+
+
+def test_the_page_needs_nothing_else_and_bears_any_name():
+    page = significance_page(TESTED, ["ndcg@10"], reading(TESTED, 10_000))
+    assert "<script" not in page
+    assert "&lt;script&gt;|new" in page
+    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in page
+    assert not re.findall(r'(?:src|srcset|href)="(?!data:)|url\(|@import', page)
+    assert page.count("<figure>") == 1
+    assert page == significance_page(TESTED, ["ndcg@10"], reading(TESTED, 10_000))
+    assert "<figure>" not in significance_page(TESTED[:1], ["ndcg@10"], [])

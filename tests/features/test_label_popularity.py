@@ -44,7 +44,8 @@ def test_columns_are_those_of_a_loop(shop, seed: int) -> None:  # type: ignore[n
                 share = (count(history.item == item, days) + 2 * equal) / (total[code][days] + 2)
                 assert columns[f"share_{days}d"] == pytest.approx(share, rel=1e-5)
             for days in WINDOWS[:-1]:
-                rate, usual = total[code][days] + 2 * days / 60, (total[code][60] + 2) * days / 60
+                usual = sum(of[days] for of in total.values()) / sum(of[60] for of in total.values())
+                rate, usual = total[code][days] + 2 * usual, (total[code][60] + 2) * usual
                 assert columns[f"trend_{days}d"] == pytest.approx(np.log(rate / usual), abs=1e-5)
             longest = np.array([of_label[60] for of_label in total.values()])
             below, ties = (longest < total[code][60]).sum(), (longest == total[code][60]).sum()

@@ -9,7 +9,7 @@ from dataset.errors import ParameterError
 from dataset.interactions import KINDS, SECONDS_PER_DAY
 from dataset.items import UNKNOWN_TIME
 from features.item_table import ItemTable
-from features.popularity import Popularity, is_returning
+from features.popularity import Popularity, is_returning, percentile_of_counts, trends
 
 WINDOWS = (7, 30, 60)
 
@@ -30,7 +30,11 @@ def counts_of(snapshot, chosen):  # type: ignore[no-untyped-def]
 
 
 def percentiles(values):  # type: ignore[no-untyped-def]
-    return [((values < value).sum() + (values == value).sum() / 2) / len(values) for value in values]
+    some = values[values > 0]
+    return [
+        ((some < value).sum() + (some == value).sum() / 2) / len(some) if value > 0 else 0.0
+        for value in values
+    ]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -54,7 +58,8 @@ def test_counts_are_those_of_a_loop(shop, seed: int) -> None:  # type: ignore[no
         expected[f"log_returning_{days}d"] = np.log1p(back[days])
         expected[f"percentile_returning_{days}d"] = percentiles(back[days])
     for days in WINDOWS[:-1]:
-        rate, usual = everybody[days] + 2 * days / 60, (everybody[60] + 2) * days / 60
+        usual = everybody[days].sum() / everybody[60].sum()
+        rate, usual = everybody[days] + 2 * usual, (everybody[60] + 2) * usual
         expected[f"trend_{days}d"] = np.log(rate / usual)
     usual_share = back[60].sum() / everybody[60].sum()
     expected["returning_share"] = (back[60] + 2 * usual_share) / (everybody[60] + 2)
@@ -104,7 +109,28 @@ def test_nothing_rated_is_unknown_not_zero(shop) -> None:  # type: ignore[no-unt
     assert np.isnan(columns["returning_share"]).all()
     assert (columns["log_count"] == 0).all()
     assert all((columns[f"trend_{days}d"] == 0).all() for days in (7, 30, 90))
-    assert all((columns[f"percentile_{days}d"] == 0.5).all() for days in (7, 30, 90, 365))
+    assert all((columns[f"percentile_{days}d"] == 0).all() for days in (7, 30, 90, 365))
+
+
+def test_what_nobody_takes_and_the_growth_of_the_shop_move_no_column(shop) -> None:  # type: ignore[no-untyped-def]
+    """Twice as many events of every item, and half the catalogue without any: levels and trends stay."""
+    snapshot = shop.snapshot(n_users=40)
+    counts = counts_of(snapshot, np.ones(len(snapshot.history), bool))
+    idle = np.append(counts[60], np.zeros(2 * len(counts[60])))
+    np.testing.assert_array_equal(
+        percentile_of_counts(idle)[: len(counts[60])], percentile_of_counts(counts[60])
+    )
+    assert not percentile_of_counts(idle)[len(counts[60]) :].any()
+    calm = trends({7: counts[60] * 0.1, 60: counts[60]}, 2.0)[7]
+    busy = trends({7: counts[60] * 0.3, 60: counts[60]}, 2.0)[7]
+    np.testing.assert_allclose(calm, busy, atol=1e-12)
+    np.testing.assert_allclose(calm, 0, atol=1e-12)
+
+
+def test_a_window_without_events_has_finite_trends() -> None:
+    found = trends({7: np.zeros(3), 60: np.array([4.0, 1.0, 0.0])}, 2.0)[7]
+    assert np.isfinite(found).all()
+    assert found[0] < found[1] < found[2] == 0
 
 
 def test_items_to_come_have_no_statistics(shop) -> None:  # type: ignore[no-untyped-def]

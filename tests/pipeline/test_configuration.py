@@ -18,8 +18,8 @@ from pipeline.experiment import Experiment
 from pipeline.tuning.space import Space
 
 CONF = Path(__file__).parents[2] / "conf"
-GROUPS = ("dataset", "split", "features", "retrieval", "ranking", "evaluation", "engine")
-ROOTS = ("experiment", "prepare", "recommend", "tune")
+GROUPS = ("dataset", "split", "features", "retrieval", "ranking", "evaluation", "brief", "engine")
+ROOTS = ("audit", "compare", "experiment", "gate", "prepare", "recommend", "tune")
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 SWEEPS = [path.stem for path in sorted((CONF / "sweep").glob("*.yaml"))]
 SPACES = [path.stem for path in sorted((CONF / "space").glob("*.yaml"))]
