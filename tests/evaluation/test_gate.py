@@ -292,8 +292,8 @@ def test_equal_evidence_gives_equal_decisions():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"margin": -0.1}, {"margin": math.nan}, {"min_users": 1}, {"max_psi": "x"}, {"max_shifted_gain": 2}, {"n_resamples": 10},
-     {"need_audit": 1}, {"metric": 3}, {"seed": -1}],
+    [{"margin": -0.1}, {"margin": math.nan}, {"min_users": 1}, {"max_psi": "x"}, {"n_resamples": 10},
+     {"max_shifted_gain": 2}, {"need_audit": 1}, {"metric": 3}, {"seed": -1}],
 )  # fmt: skip
 def test_parameters_are_checked(wrong):
     with pytest.raises(ParameterError, match=next(iter(wrong))):

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "bring_your_own_tables.md")
+PAGES = tuple(ROOT / page for page in ("README.md", "docs/bring_your_own_tables.md", "docs/believe_a_run.md"))
 
 
 def shown() -> list[str]:

@@ -51,7 +51,8 @@ def test_commands_on_the_shop_run(tmp_path):
         tiny = TINY if words[0] in ("experiment", "tune") else []
         tiny += ["tune.n_trials=2"] if words[0] == "tune" else []
         done = run(tmp_path, *words, *tiny)
-        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        allowed = (0, 1) if words[0] == "gate" else (0,)  # a shop as small as that promotes nobody
+        assert done.returncode in allowed, f"{line}\n{done.stdout}\n{done.stderr}"
         assert done.stdout.strip(), line
     assert (tmp_path / "var/runs/first/report.html").stat().st_size > 10_000
     assert (tmp_path / "var/lists/first/_SUCCESS").exists()
