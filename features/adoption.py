@@ -21,7 +21,7 @@ _OF_USER: Final = ("item_age_mean", "item_age_newest", "item_popularity_mean", "
 _OF_PAIR: Final = (
     "item_age_gap", "item_age_gap_newest", "item_popularity_gap", "days_since_newest_gap", "position_gap",
 )  # fmt: skip
-_OF_ITEM: Final = ("position_mean", "step_mean")
+_OF_ITEM: Final = ("position_lead", "step_lead")
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,18 @@ class FittedAdoption(Saved):
         Launch or first event, whichever is earlier, in seconds since 1970 UTC; NaN where there is neither.
     log_count : float32 array of shape (len(items),)
         log1p of the weight of the item's events.
-    position_mean, step_mean : float32 arrays of shape (len(items),)
-        Smoothed means over the item's events; NaN if there is no event at all.
+    position_mean : float32 array of shape (len(items),)
+        Smoothed mean over the item's events; NaN if there is no event at all.
+    position_lead, step_lead : float32 arrays of shape (len(items),)
+        Such means less the median of all items.
     """
 
     items: Lookup
     born: npt.NDArray[np.float64]
     log_count: npt.NDArray[np.float32]
     position_mean: npt.NDArray[np.float32]
-    step_mean: npt.NDArray[np.float32]
+    position_lead: npt.NDArray[np.float32]
+    step_lead: npt.NDArray[np.float32]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,7 +65,6 @@ class FittedAdoption(Saved):
         age_mean, age_newest, popularity_mean, _ = habits
         born = _of_rows(self.born, row)
         log_age = _log_days(requests.queries.time.repeat(lengths) - born)
-        position = _of_rows(self.position_mean, row)
         out = np.empty((len(candidates), len(self.names)), np.float32)
         out[:, : len(_OF_USER)] = habits.T.repeat(lengths, axis=0)
         own = out[:, len(_OF_USER) :]
@@ -71,9 +73,9 @@ class FittedAdoption(Saved):
         own[:, 2] = _of_rows(self.log_count, row) - popularity_mean.repeat(lengths)
         before = (last_seen.repeat(lengths) - born) / SECONDS_PER_DAY
         own[:, 3] = np.copysign(np.log1p(np.abs(before)), before)
-        own[:, 4] = position - n_taken.repeat(lengths)
-        own[:, 5] = position
-        own[:, 6] = _of_rows(self.step_mean, row)
+        own[:, 4] = _of_rows(self.position_mean, row) - n_taken.repeat(lengths)
+        own[:, 5] = _of_rows(self.position_lead, row)
+        own[:, 6] = _of_rows(self.step_lead, row)
         out[row < 0] = np.nan
         return out
 
@@ -110,18 +112,20 @@ class Adoption:
     `item_age_newest` and `item_popularity_newest`, the same within the newest moment; `item_age_gap`,
     `item_age_gap_newest` and `item_popularity_gap`, the candidate's age at the query and its popularity less
     these means; `days_since_newest_gap`, the candidate's age less the days since the user was last seen,
-    log1p of its size with its sign: below 0 for what appeared since. `position_mean`: mean over the events
-    of the candidate of log1p of the number of events that their users had before, low for what beginners
-    take; `position_gap`, that less log1p of the history's length. `step_mean`: mean over the same events of
-    log1p of their steps from the user's newest one, low for what is in fashion also where there is no clock.
+    log1p of its size with its sign: below 0 for what appeared since. With the position of an item, which is
+    the mean over its events of log1p of the number of events that their users had before, low for what
+    beginners take: `position_gap`, that less log1p of the history's length, and `position_lead`, that less
+    the median of all items. `step_lead`: the mean over the same events of log1p of their steps from the
+    user's newest one, less the median of all items; low for what is in fashion also where there is no clock.
+    Both leads are relative because histories grow with the shop, and the ranker learns at other moments.
 
-    All are NaN for candidates unknown at the cut-off and, but for `position_mean` and `step_mean`, for
+    All are NaN for candidates unknown at the cut-off and, but for `position_lead` and `step_lead`, for
     histories without a known item. Where a data set has no clock but only an order, a day is a nominal step.
 
     Parameters
     ----------
     smoothing : float
-        Number of average events that `position_mean` and `step_mean` of every item are credited with.
+        Number of average events that the means of every item are credited with.
         Changes results.
 
     References
@@ -142,12 +146,15 @@ class Adoption:
         taken = Trails.of(snapshot, items, max_events=len(snapshot.history))  # no moment holds more
         (first, stop), (begin, end) = taken.of_user, taken.moment
         count = np.bincount(taken.row, weights=taken.weight, minlength=len(items)).astype(np.float64)
+        position = self._smoothed(taken, begin - first, count)
+        step = self._smoothed(taken, stop - end, count)
         return FittedAdoption(
-            items,
-            _born(snapshot, items),
-            np.log1p(count).astype(np.float32),
-            self._smoothed(taken, begin - first, count),
-            self._smoothed(taken, stop - end, count),
+            items=items,
+            born=_born(snapshot, items),
+            log_count=np.log1p(count).astype(np.float32),
+            position_mean=position,
+            position_lead=_less_median(position),
+            step_lead=_less_median(step),
         )
 
     def _smoothed(
@@ -168,6 +175,11 @@ def _born(snapshot: Snapshot, items: Lookup) -> npt.NDArray[np.float64]:
     known = row >= 0
     np.minimum.at(born, row[known], snapshot.history.time[known])
     return np.where(born != UNKNOWN_TIME, born, np.nan)
+
+
+def _less_median(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Values less their median; as they are where there is none."""
+    return values - np.median(values) if len(values) else values
 
 
 def _log_days(seconds: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:

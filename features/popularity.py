@@ -29,7 +29,8 @@ class Popularity:
     within the longest, smoothed, beside the same ratio of all events); `log_returning_{w}d` and
     `percentile_returning_{w}d`, the same of the events of users
     who had an event at an earlier moment (first-time buyers take other things than those who come back), and
-    `returning_share`, their share in the item's count of the longest window, drawn to that of all events;
+    `returning_lift`, their share in the item's count of the longest window over that in all events, drawn
+    to 1;
     `days_since_last`; `age_days` since launch or else the first event; `rating` (mean, drawn to that of the
     catalogue) and `log_ratings` (log1p of their number).
 
@@ -62,19 +63,17 @@ class Popularity:
         columns |= {f"trend_{days}d": trend for days, trend in trends(everybody, self.smoothing).items()}
         columns |= _levels(returning, "log_returning", "percentile_returning")
         longest = self.windows_days[-1]
-        columns["returning_share"] = self._shares(returning[longest], everybody[longest])
+        columns["returning_lift"] = self._lift(returning[longest], everybody[longest])
         columns |= _times(snapshot, events, row, len(items))
         columns |= self._ratings(events, row, len(items))
         table = np.column_stack(list(columns.values())).astype(np.float32)
         return ItemTable(items, tuple(columns), table)
 
-    def _shares(
-        self, part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64]
-    ) -> npt.NDArray[np.float64]:
-        """Share of `part` in `whole`, drawn to that of all items; NaN where nothing was counted at all."""
-        usual = part.sum() / whole.sum() if whole.any() else np.nan
-        shares: npt.NDArray[np.float64] = (part + self.smoothing * usual) / (whole + self.smoothing)
-        return shares
+    def _lift(self, part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Share of `part` in `whole` over that of all items, drawn to 1; NaN without any `part`."""
+        usual = part.sum() / whole.sum() if part.any() else np.nan
+        lift: npt.NDArray[np.float64] = (part / usual + self.smoothing) / (whole + self.smoothing)
+        return lift
 
     def _ratings(
         self, events: Interactions, row: npt.NDArray[np.int32], n_items: int

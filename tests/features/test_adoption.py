@@ -12,7 +12,7 @@ from features.adoption import Adoption, FittedAdoption
 DAY = 86_400
 NAN = float("nan")
 OF_USER = ("item_age_mean", "item_age_newest", "item_popularity_mean", "item_popularity_newest")
-OF_ITEM = ("position_mean", "step_mean")
+OF_ITEM = ("position_lead", "step_lead")
 OF_PAIR = (
     "item_age_gap", "item_age_gap_newest", "item_popularity_gap", "days_since_newest_gap", "position_gap",
 )  # fmt: skip
@@ -98,8 +98,8 @@ def expected_row(requests, query, item, statistics):  # type: ignore[no-untyped-
         "item_popularity_gap": log_count - means["item_popularity_mean"],
         "days_since_newest_gap": np.sign(ahead) * np.log1p(abs(ahead)),
         "position_gap": position - np.log1p(len(events)) if events else NAN,
-        "position_mean": position,
-        "step_mean": step,
+        "position_lead": position - np.median([each[2] for each in statistics.values()]),
+        "step_lead": step - np.median([each[3] for each in statistics.values()]),
     }
 
 
@@ -173,9 +173,10 @@ def test_items_and_users_are_told_apart(shop) -> None:  # type: ignore[no-untype
     np.testing.assert_allclose(got["item_age_gap_newest"], log([80, 55, 20]) - log(5), rtol=1e-5)
     np.testing.assert_allclose(got["days_since_newest_gap"], [log(30), log(5), -log(30)], rtol=1e-6)
     np.testing.assert_allclose(got["item_popularity_gap"], log([2, 2, 1]) - log(2), atol=1e-6)
-    np.testing.assert_allclose(got["position_mean"], [0, log(1), log(2)], atol=1e-5)
-    np.testing.assert_allclose(got["step_mean"], [(log(1) + log(2)) / 2, log(1) / 2, 0], atol=1e-5)
-    np.testing.assert_allclose(got["position_gap"], got["position_mean"] - log(2), atol=1e-6)
+    position, step = np.array([0, log(1), log(2)]), np.array([(log(1) + log(2)) / 2, log(1) / 2, 0])
+    np.testing.assert_allclose(got["position_lead"], position - log(1), atol=1e-5)
+    np.testing.assert_allclose(got["step_lead"], step - log(1) / 2, atol=1e-5)
+    np.testing.assert_allclose(got["position_gap"], position - log(2), atol=1e-5)
 
 
 def test_users_without_history_have_no_ways(shop) -> None:  # type: ignore[no-untyped-def]

@@ -173,7 +173,7 @@ def test_users_without_history_get_no_word_of_their_own_past(feature_set, shop) 
     assert cold.any()
     for at, name in enumerate(matrix.names):
         of_history = name.startswith(("adoption.", "affinity.", "similarity.", "pairs."))
-        of_history &= name not in ("adoption.position_mean", "adoption.step_mean", "pairs.degree")
+        of_history &= name not in ("adoption.position_lead", "adoption.step_lead", "pairs.degree")
         if of_history or name == "activity.days_since_last":
             assert np.isnan(matrix.values[cold, at]).all(), name
         if name.startswith("repeat.n_"):

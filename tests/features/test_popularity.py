@@ -62,7 +62,7 @@ def test_counts_are_those_of_a_loop(shop, seed: int) -> None:  # type: ignore[no
         rate, usual = everybody[days] + 2 * usual, (everybody[60] + 2) * usual
         expected[f"trend_{days}d"] = np.log(rate / usual)
     usual_share = back[60].sum() / everybody[60].sum()
-    expected["returning_share"] = (back[60] + 2 * usual_share) / (everybody[60] + 2)
+    expected["returning_lift"] = (back[60] / usual_share + 2) / (everybody[60] + 2)
     rest = {"days_since_last", "age_days", "rating", "log_ratings"}
     assert set(fitted.names) == set(expected) | rest
     for name, values in expected.items():
@@ -106,7 +106,7 @@ def test_nothing_rated_is_unknown_not_zero(shop) -> None:  # type: ignore[no-unt
     columns = dict(zip(fitted.names, fitted.table.T, strict=True))
     assert np.isnan(columns["rating"]).all()
     assert np.isnan(columns["days_since_last"]).all()
-    assert np.isnan(columns["returning_share"]).all()
+    assert np.isnan(columns["returning_lift"]).all()
     assert (columns["log_count"] == 0).all()
     assert all((columns[f"trend_{days}d"] == 0).all() for days in (7, 30, 90))
     assert all((columns[f"percentile_{days}d"] == 0).all() for days in (7, 30, 90, 365))
