@@ -9,7 +9,7 @@ from typing import Any, Final
 import numba
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from dataset.errors import DataContractError
 from dataset.feature_matrix import FeatureMatrix
@@ -186,7 +186,7 @@ def skew(profile: Profile, histogram: Histogram) -> dict[str, dict[str, float]]:
         parts = _by_frequency(p) if is_code else _between_deciles(p)
         p, q = p / max(p.sum(), _TINY), q / max(q.sum(), _TINY)
         psi, freedom = _psi(parts, p * then.n_queries, q * now.n_queries)
-        quantile = float(stats.chi2.ppf(1 - BY_CHANCE, freedom)) if freedom else 0.0
+        quantile = float(special.chdtri(freedom, BY_CHANCE)) if freedom else 0.0
         moved[name] = {"psi": psi, "ks": _distance(p - q, is_code), "by_chance": noise * quantile}
     return moved
 

@@ -22,7 +22,7 @@ _FRONT: Final = ("ndcg", "recall", "mrr", "hit_rate", "coverage", "novelty", "di
 
 def render(content: ReportContent) -> str:
     """The report as HTML; equal contents give equal bytes."""
-    return _filled("report.html.j2", content, _view(content), escaped=True)
+    return _filled("report.html.j2", content, _facts(content) | _plots(content), escaped=True)
 
 
 def render_model_card(content: ReportContent) -> str:
@@ -32,8 +32,7 @@ def render_model_card(content: ReportContent) -> str:
     ----------
     Mitchell et al., "Model Cards for Model Reporting", FAT* 2019 (its sections).
     """
-    view = _view(content) | {"limits": limits(content)}
-    return _filled("model_card.md.j2", content, view, escaped=False)
+    return _filled("model_card.md.j2", content, _facts(content), escaped=False)
 
 
 def _filled(template: str, content: ReportContent, view: Mapping[str, Any], *, escaped: bool) -> str:
@@ -48,8 +47,8 @@ def _filled(template: str, content: ReportContent, view: Mapping[str, Any], *, e
     return environment.get_template(template).render(content=content, metrics=content.metrics, **view)
 
 
-def _view(content: ReportContent) -> dict[str, Any]:
-    """What the template needs beside the content: orders, scales and plots."""
+def _facts(content: ReportContent) -> dict[str, Any]:
+    """What templates need beside the content: orders, scales and sentences."""
     metrics, k = content.metrics, content.headline
     runs = metrics["runs"]
     order = ordered_runs(runs, k)
@@ -72,6 +71,15 @@ def _view(content: ReportContent) -> dict[str, Any]:
         "stages": {name: s for name, s in metrics.get("seconds", {}).items() if name != "total"},
         "importance": _importance(content.importance),
         "n_quarantined": sum(sum(reasons.values()) for reasons in content.quarantine.values()),
+        "limits": limits(content),
+    }
+
+
+def _plots(content: ReportContent) -> dict[str, Any]:
+    """What is drawn."""
+    metrics, k = content.metrics, content.headline
+    order, baseline = ordered_runs(metrics["runs"], k), best_baseline(metrics["runs"], k)
+    return {
         "forest": forest(_headline_differences(metrics, order, k), f"nDCG@{k}"),
         "curves": recall_curves(metrics.get("retrieval", {})),
         "losses": losses_view(metrics.get("losses")),
