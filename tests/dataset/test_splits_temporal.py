@@ -319,6 +319,7 @@ def test_moments_are_utc_wherever_the_machine_stands(make_dataset, monkeypatch, 
         time.tzset()
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_sephora_has_its_published_figures(sephora):
     from dataset.encoding import encode

@@ -120,12 +120,12 @@ def test_a_parameter_of_the_ranker_computes_no_candidate_again(
     [
         ("ranking=retrieval_order", "RetrievalOrder"),
         ("ranking=reciprocal_rank_fusion", "ReciprocalRankFusion"),
-        ("~retrieval.sources.ease", ""),
-        ("retrieval.index=hnsw", ""),
+        pytest.param("~retrieval.sources.ease", "", marks=pytest.mark.slow),
+        pytest.param("retrieval.index=hnsw", "", marks=pytest.mark.slow),
         pytest.param("retrieval.index=ivf", "", marks=pytest.mark.slow),
         ("features=minimal", ""),
         ("split=leave_last_out", "LeaveLastOut"),
-        ("split=random", "Random"),
+        pytest.param("split=random", "Random", marks=pytest.mark.slow),
     ],
 )
 def test_overrides_reach_the_run(experiment: Run, override: str, expected: str) -> None:
@@ -145,6 +145,7 @@ def test_overrides_reach_the_run(experiment: Run, override: str, expected: str) 
         assert list((folder / "model").rglob("*.faiss"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_plots")
 def test_a_sweep_ends_in_a_table(glowrank: Command, cache: str, tmp_path: Path) -> None:
     sweep = tmp_path / "sweep"

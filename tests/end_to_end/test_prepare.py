@@ -184,6 +184,7 @@ def test_equal_sources_give_equal_bytes(glowrank: Command, tmp_path: Path) -> No
         assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_plots")
 def test_prepared_and_shuffled_tables_give_what_the_source_gives(
     glowrank: Command, shop_run: Path, experiment: Callable[..., Path], tmp_path: Path
