@@ -34,6 +34,7 @@ def test_the_folder_is_complete(shop_run: Path) -> None:
     on_disk = {path.relative_to(shop_run).as_posix() for path in shop_run.rglob("*") if path.is_file()}
     assert set(manifest["files"]) == on_disk - {"manifest.json"}
     expected = {"config.yaml", "metrics.json", "report.html", "log.jsonl", "lists.parquet", "queries.parquet"}
+    expected |= {"groups.parquet", "model_card.md"}
     assert expected <= on_disk
     assert any(name.startswith("model/") for name in on_disk)
     verify(shop_run, manifest["files"])
@@ -45,6 +46,38 @@ def test_the_folder_is_complete(shop_run: Path) -> None:
 def test_the_keys_of_the_metrics_are_stable(shop_run: Path) -> None:
     golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
     assert missing(golden, metrics_of(shop_run)) == []
+
+
+def test_every_event_was_lost_once_or_is_a_hit(shop_run: Path) -> None:
+    metrics = metrics_of(shop_run)
+    values = pd.read_parquet(shop_run / "queries.parquet")
+    for group, is_warm in (("warm", True), ("cold", False)):
+        losses, asked = metrics["losses"][group], values[values["is_warm"] == is_warm]
+        assert losses["events"] == asked["n_relevant"].sum() > 0
+        for table in ({"all": losses["causes"]}, losses["by_age"], losses["by_popularity"]):
+            assert sum(count for causes in table.values() for count in causes.values()) == losses["events"]
+        hits = (asked["two_stage/recall@10"] * asked["n_relevant"]).sum()
+        assert losses["causes"]["hit"] == pytest.approx(hits, abs=1e-3)
+
+
+def test_the_groups_of_each_user_are_kept(shop_run: Path) -> None:
+    groups, values = (pd.read_parquet(shop_run / name) for name in ("groups.parquet", "queries.parquet"))
+    assert (groups["user"] == values["user"]).all()
+    assert {"history length", "price tier", "skin_type"} <= set(groups.columns)
+    sizes = metrics_of(shop_run)["groups"]["history length"]["two_stage"]
+    found = groups["history length"][values["is_warm"]].value_counts()
+    assert {label: figures["n"] for label, figures in sizes.items()} == found.to_dict()
+
+
+@pytest.mark.usefixtures("without_plots")
+def test_a_skewed_run_fails_with_its_figures_on_disk(glowrank: Command, cache: str, tmp_path: Path) -> None:
+    limits = ("evaluation.max_psi=0.0001", "evaluation.max_shifted_gain=0.0001")
+    outcome = glowrank("experiment", *SMALL, *TREES, *QUICK, cache, f"run.dir={tmp_path / 'run'}", *limits)
+    assert outcome.code == 4
+    assert "evaluation.max_psi" in outcome.sentence
+    assert not metrics_of(tmp_path / "run")["skew"]["passed"]
+    assert "two_stage" in outcome.out
+    verify(tmp_path / "run", read_manifest(tmp_path / "run")["files"])
 
 
 def missing(expected: Any, found: Any, where: str = "") -> list[str]:
@@ -59,7 +92,7 @@ def missing(expected: Any, found: Any, where: str = "") -> list[str]:
             if key in found
             for path in missing(expected[key], found[key], f"{where}/{key}")
         ]
-    kinds = {"number": int | float | None, "text": str, "list": list}
+    kinds = {"number": int | float | None, "text": str, "list": list, "flag": bool}
     return [] if isinstance(found, kinds[expected]) else [where]
 
 
