@@ -20,9 +20,13 @@ from pipeline.configuration import build
 from pipeline.experiment import Experiment
 from pipeline.preparation import load
 from pipeline.progress import Stopwatch, output
-from pipeline.run_folder import RunFolder
+from pipeline.run_folder import RunFolder, provenance
 
 AUDIT: Final = "audit.json"
+_OTHER_CODE: Final = (
+    "The run was made with another revision of the code: what is trained again here may differ for that "
+    "reason alone; run the experiment again to be sure."
+)
 
 
 def run_audit(config: DictConfig) -> dict[str, Any]:
@@ -44,8 +48,11 @@ def run_audit(config: DictConfig) -> dict[str, Any]:
     console = Console(stderr=True, highlight=False)
     with console.status("preparation") as status:
         audited = audited_of(run, experiment, manifest, status.update)
-        settings = OmegaConf.to_container(config, resolve=True)
-        report = audit(audited, checks, {"settings": settings}, _shown_on(console))
+        revision = provenance()["revision"]
+        facts = {"settings": OmegaConf.to_container(config, resolve=True), "revision": revision}
+        if revision != manifest.get("revision"):
+            console.print(_OTHER_CODE, soft_wrap=True)
+        report = audit(audited, checks, facts, _shown_on(console))
     output().print(_table(report["checks"]))
     output().print(f"Audit: {run / AUDIT}", highlight=False, markup=False, soft_wrap=True)
     for name, found in report["checks"].items():

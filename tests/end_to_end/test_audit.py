@@ -50,6 +50,18 @@ def test_an_honest_run_passes_every_check(copied: Path, cache: str, repository: 
         assert name.replace("_", " ") in done.stderr  # a line as soon as it is made
 
 
+def test_a_run_of_other_code_is_audited_with_a_word_of_warning(
+    glowrank: Command, copied: Path, cache: str
+) -> None:
+    manifest = json.loads((copied / MANIFEST).read_text())
+    for revision, warned in (("0" * 40, True), (manifest["revision"], False)):
+        (copied / MANIFEST).write_text(json.dumps({**manifest, "revision": revision}))
+        left = [f"~checks.{name}" for name in CHECKS if name != "codes"]
+        outcome = glowrank("audit", str(copied), cache, "threads=1", *left)
+        assert outcome.code == 0
+        assert ("another revision" in outcome.err) == warned
+
+
 def test_a_planted_leak_is_told_in_a_sentence(
     glowrank: Command, copied: Path, cache: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
