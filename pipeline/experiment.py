@@ -268,10 +268,10 @@ def importance_of(fitted: FittedTwoStage) -> dict[str, float]:
 def groups_of(test: Snapshot) -> dict[str, Categorical]:
     """By what the queries of a snapshot are looked at apart."""
     histories = test.histories.take(test.queries.user)
-    groups = {
-        "history length": history_length_groups(histories.lengths),
-        "price tier": price_groups(histories, test.items.price),
-    }
+    groups = {"history length": history_length_groups(histories.lengths)}
+    prices = price_groups(histories, test.items.price)
+    if (prices.codes >= 0).any():
+        groups["price tier"] = prices
     return groups | attribute_groups(test.users, test.queries.user)
 
 
