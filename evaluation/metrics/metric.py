@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from dataset.queries import Qrels
 from dataset.ranked import Ranked
+from evaluation.metrics.membership import is_in_row
 
 
 class Metric(Protocol):
@@ -51,15 +52,7 @@ def hit_matrix(ranked: Ranked, truth: Qrels) -> npt.NDArray[np.bool_]:
     >>> hit_matrix(ranked, truth)
     array([[False,  True, False]])
     """
-    relevant = truth.items.values
-    if not ranked.items.size or not len(relevant):
-        return np.zeros(ranked.items.shape, bool)
-    span = int(max(ranked.items.max(), relevant.max())) + 1
-    known = truth.items.rows.astype(np.int64) * span + relevant  # ascending, as rows and items are
-    asked = np.arange(len(ranked), dtype=np.int64)[:, None] * span + ranked.items
-    at = np.minimum(np.searchsorted(known, asked), len(known) - 1)
-    found: npt.NDArray[np.bool_] = (known[at] == asked) & (ranked.items >= 0)
-    return found
+    return is_in_row(np.arange(len(ranked))[:, None], ranked.items, truth.items)
 
 
 def undefined_without_truth(
