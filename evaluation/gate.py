@@ -331,10 +331,11 @@ def _audited(gate: Gate, evidence: Evidence) -> Check:
         return Check("audit", False, "the run was not audited; glowrank audit RUN")
     if audit.get("run") != evidence.sha256:
         return Check("audit", False, "the audit is of another run; glowrank audit RUN")
+    if not audit.get("complete"):
+        return Check("audit", False, "the audit is under way or was ended early; glowrank audit RUN")
     lacking = [name for name in gate.audit_checks if name not in audit.get("checks", {})]
-    if lacking or not audit.get("complete"):
-        left_out = ", ".join(lacking) or "something"
-        return Check("audit", False, f"the audit left out {left_out}; glowrank audit RUN")
+    if lacking:
+        return Check("audit", False, f"the audit left out {', '.join(lacking)}; glowrank audit RUN")
     if not audit.get("passed"):
         return Check("audit", False, "the audit found something; see audit.json")
     return Check("audit", True, "nothing was found")

@@ -240,7 +240,7 @@ def test_small_groups_are_listed_and_not_judged():
         ({"audit": None}, "audit", "glowrank audit RUN"),
         ({"audit": {}}, "audit", "is of another run"),
         ({"audit": {**AUDIT, "run": "abd"}}, "audit", "is of another run"),
-        ({"audit": {**AUDIT, "complete": False}}, "audit", "left out something"),
+        ({"audit": {**AUDIT, "complete": False}}, "audit", "ended early"),
         ({"audit": {**AUDIT, "passed": False}}, "audit", "found something"),
     ],
 )  # fmt: skip
