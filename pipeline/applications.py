@@ -1,7 +1,6 @@
 """From a composed configuration to the work: what the commands in `scripts` call."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,24 +10,18 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
 
-from dataset.dataset import Dataset
-from dataset.errors import ArtefactError, ConfigurationError
-from dataset.snapshot import Snapshot
+from dataset.errors import ConfigurationError
 from evaluation.skew import check_skew
 from evaluation.table import results_table
 from pipeline.ablation import left_out, reduced
-from pipeline.artefacts import MANIFEST, sha256
 from pipeline.cache import Cache
 from pipeline.configuration import build
 from pipeline.experiment import Experiment
-from pipeline.lists_folder import ListsFolder
-from pipeline.preparation import load, prepare
+from pipeline.preparation import prepare
 from pipeline.progress import Stopwatch, output
-from pipeline.recommendation import Recommendation
 from pipeline.run_folder import RunFolder
-from pipeline.stage_one import StageOneFitter
 from pipeline.sweep import others_go_on
-from pipeline.two_stage import FittedTwoStage, TwoStage
+from pipeline.two_stage import TwoStage
 
 Value = TypeVar("Value")
 
@@ -65,60 +58,6 @@ def run_prepare(config: DictConfig) -> Mapping[str, Any]:
             console.print(f"{table}: {reason}: {count:,}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"Tables: {out}", highlight=False, markup=False, soft_wrap=True)
     return report
-
-
-def run_recommend(config: DictConfig) -> dict[str, int]:
-    """Write the lists of every user with the model of a run; prints where they are."""
-    run, out, cache_dir = checked(lambda: (Path(str(config.run)), Path(str(config.out)), config.cache_dir))
-    job = _recommendation(config)
-    manifest = RunFolder(run).read()
-    folder = ListsFolder.at(out)
-    made = OmegaConf.create((run / "config.yaml").read_text(encoding="utf-8"))
-    assert isinstance(made, DictConfig)  # the manifest vouches for it
-    cache = Cache(Path(cache_dir) if cache_dir else None)
-    with job.stopwatch.stage("preparation"):
-        dataset = load(build(made, "dataset"), cache, made.seed, made.max_quarantined_share).dataset
-    console = Console(soft_wrap=True, highlight=False, markup=False)
-    if dataset.digest != manifest.get("data"):
-        if job.as_of == "test":
-            raise ArtefactError(
-                f"as_of=test needs the data that {run} was made with. Got other data; "
-                "bring the old files back, or take as_of=latest."
-            )
-        console.print("The data has changed since the run: the lists are made of it as it is now.")
-    model, snapshot = _at(run, made, job, cache, dataset)
-    run_id = f"{run.resolve().name}-{sha256(run / MANIFEST)[:8]}"
-    with job.stopwatch.stage("lists"):
-        counts = job.write(model, snapshot, dataset, folder, run_id)
-    folder.finish({"run_id": run_id, "n": job.n, "as_of": job.as_of, "data": dataset.digest, **counts})
-    if counts["short_lists"]:
-        console.print(
-            f"{counts['short_lists']:,} of {counts['users']:,} lists are shorter than n={job.n}: "
-            f"{int(snapshot.available.sum()):,} items are on offer, fewer where some are owned or avoided."
-        )
-    console.print(f"{counts['rows']:,} rows for {counts['users']:,} users. Lists: {out}")
-    return counts
-
-
-def _recommendation(config: DictConfig) -> Recommendation:
-    """The specification that the settings of `recommend` describe."""
-    engine = build(config, "engine")
-    names = ("n", "as_of", "users", "part_size", "block_size")
-    settings = checked(lambda: {name: config[name] for name in names})
-    return Recommendation(engine=engine, stopwatch=Stopwatch(Console(stderr=True)), **settings)
-
-
-def _at(
-    run: Path, made: DictConfig, job: Recommendation, cache: Cache, dataset: Dataset
-) -> tuple[FittedTwoStage, Snapshot]:
-    """The model at the moment that is asked for, and that moment with its users."""
-    splitter, model = build(made, "split"), FittedTwoStage.load(run / "model")
-    if job.as_of == "test":
-        return model, job.asked(splitter.split(dataset).test)
-    snapshot = splitter.latest(dataset)
-    retrieval, features = build(made, "retrieval"), build(made, "features")
-    fitter = StageOneFitter(retrieval, features, job.engine, cache, job.stopwatch)
-    return replace(model, stage_one=fitter.fit([snapshot])[0]), job.asked(snapshot)
 
 
 def _counts_table(report: Mapping[str, Any]) -> Table:

@@ -1,6 +1,6 @@
 """Lists for every user, block by block: the model of a run, applied to a moment."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -10,14 +10,14 @@ import pyarrow as pa
 
 from dataset.candidates import Candidates
 from dataset.dataset import Dataset
-from dataset.parameters import check_choice, check_int
+from dataset.parameters import check_bool, check_choice, check_int
 from dataset.queries import Qrels, Queries
 from dataset.ragged import Ragged
 from dataset.ranked import Ranked
 from dataset.snapshot import Snapshot
 from dataset.splits.rules import is_among
 from pipeline.engine import Engine, Threads
-from pipeline.lists_folder import ListsFolder
+from pipeline.lists_folder import ListsFolder, Part
 from pipeline.progress import Stopwatch
 from pipeline.two_stage import FittedTwoStage
 from retrieval.popular import Popular
@@ -170,6 +170,8 @@ class Recommendation:
         Users a file. Memory grows with it.
     block_size : int
         Users worked on together. Memory grows with it; scores may change in their last bits.
+    resume : bool
+        Go on where lists of the same plan were cut short; false begins anew. The lists are the same.
     engine : Engine
         Changes only speed and memory.
     stopwatch : Stopwatch
@@ -180,6 +182,7 @@ class Recommendation:
     users: str = "all"
     part_size: int = 50_000
     block_size: int = 2048
+    resume: bool = True
     engine: Engine = field(default_factory=Threads)
     stopwatch: Stopwatch = field(default_factory=Stopwatch, compare=False)
 
@@ -188,6 +191,11 @@ class Recommendation:
             check_int(self, name, low=1)
         check_choice(self, "as_of", ("latest", "test"))
         check_choice(self, "users", ("all", "warm"))
+        check_bool(self, "resume")
+
+    def n_parts(self, snapshot: Snapshot) -> int:
+        """How many parts the lists of every query of `snapshot` make."""
+        return -(-len(snapshot.queries) // self.part_size)
 
     def asked(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot with the users who get a list as its queries, and no truth."""
@@ -200,34 +208,54 @@ class Recommendation:
         return replace(snapshot, queries=Queries(user, time[user]), truth=truth)
 
     def write(
-        self, model: FittedTwoStage, snapshot: Snapshot, dataset: Dataset, folder: ListsFolder, run_id: str
-    ) -> dict[str, int]:
-        """Write the lists of every query of `snapshot` in place of older ones; returns counts."""
-        folder.clear()
+        self,
+        model: FittedTwoStage,
+        snapshot: Snapshot,
+        dataset: Dataset,
+        folder: ListsFolder,
+        run_id: str,
+        missing: Collection[int],
+        after_part: Callable[[], None] = lambda: None,
+    ) -> dict[int, Part]:
+        """Write parts of the lists, each as soon as it is made; what they are, by number.
+
+        Parameters
+        ----------
+        model : FittedTwoStage
+        snapshot : Snapshot
+            Its queries are answered, `part_size` of them a part.
+        dataset : Dataset
+        folder : ListsFolder
+        run_id : str
+            Stands in every row.
+        missing : collection of int
+            Numbers of the parts to write; of others no block is computed.
+        after_part : callable
+            Called when a part is written.
+        """
         k = min(self.n, max(1, int(snapshot.available.sum())))
         answers = Answers(model, snapshot, POPULAR.fit(snapshot, {}), k)
         users = pa.array(dataset.user_ids.ids, pa.string())
         items = pa.array(dataset.item_ids.ids, pa.string())
-        counts = dict.fromkeys(("users", "rows", "parts", "short_lists", "filled_up"), 0)
-        for part in self._parts(answers):
-            folder.add(
-                counts["parts"], _table(part, users, items, run_id), sum(len(lists.user) for lists in part)
-            )
-            counts["parts"] += 1
+        written = {}
+        for number, part in self._parts(answers, missing):
+            counts = dict.fromkeys(("users", "short_lists", "filled_up"), 0)
             for lists in part:
                 lengths = np.bincount(lists.row, minlength=len(lists.user))
                 counts["users"] += len(lists.user)
-                counts["rows"] += len(lists.row)
                 counts["short_lists"] += int((lengths < self.n).sum())
                 counts["filled_up"] += int((lists.sources == len(lists.names) - 1).sum())
-        return counts
+            written[number] = folder.add(number, _table(part, users, items, run_id), counts)
+            after_part()
+        return written
 
-    def _parts(self, answers: Answers) -> Iterator[list[Lists]]:
-        """The blocks of each part, in order; blocks of the next are under way meanwhile."""
+    def _parts(self, answers: Answers, missing: Collection[int]) -> Iterator[tuple[int, list[Lists]]]:
+        """The blocks of each missing part, in order; blocks of the next are under way meanwhile."""
         n = len(answers.snapshot.queries)
         blocks = [
             np.arange(start, min(start + self.block_size, part + self.part_size, n))
             for part in range(0, n, self.part_size)
+            if part // self.part_size in missing
             for start in range(part, min(part + self.part_size, n), self.block_size)
         ]
         part: list[Lists] = []
@@ -236,7 +264,7 @@ class Recommendation:
         for rows, lists in zip(blocks, tracked, strict=True):
             part.append(lists)
             if (rows[-1] + 1) % self.part_size == 0 or rows[-1] + 1 == n:
-                yield part
+                yield int(rows[0]) // self.part_size, part
                 part = []
 
 

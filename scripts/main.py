@@ -13,6 +13,7 @@ VERBS: Final = {
     "experiment": "train, measure and explain a two-stage recommender",
     "prepare": "bring raw files into the canonical tables, every row accounted for",
     "recommend": "write the N best items of every user, with the model of a run",
+    "publish": "put lists where the shop reads them, all or nothing",
     "tune": "search for good hyper-parameters on validation",
     "audit": "try to find out whether a run's figures can be believed",
     "compare": "tell whether runs differ, and how small a difference could be told",
@@ -20,6 +21,7 @@ VERBS: Final = {
 }
 TAKES: Final = {
     "recommend": "RUN out=DIR",
+    "publish": "LISTS target=NAME",
     "audit": "RUN",
     "compare": "RUN RUN...",
     "gate": "RUN [--against RUN]",
@@ -54,6 +56,7 @@ def usage() -> str:
     return (
         f"Two-stage recommendations for beauty retail.\n\n{verbs}\n\n"
         "RUN is the folder of a run; run=RUN and runs=[RUN,RUN] say the same.\n"
+        "LISTS is a folder that recommend has filled; lists=LISTS says the same.\n"
         "Settings are overridden by key=value, removed by ~key, and swept by -m key=a,b,c;\n"
         "glowrank VERB --help lists the choices, glowrank VERB --cfg job shows the settings."
     )

@@ -3,7 +3,7 @@
 import hydra
 from omegaconf import DictConfig
 
-from pipeline.applications import run_recommend
+from pipeline.recommendation_application import run_recommend
 from scripts.outcome import told_in_a_sentence
 
 

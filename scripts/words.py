@@ -1,4 +1,4 @@
-"""The short form of a command that reads runs, in the words of Hydra.
+"""The short form of a command that reads folders, in the words of Hydra.
 
 `glowrank gate NEW --against OLD` becomes `run='NEW' against='OLD'`, quoted, so that Hydra takes any path as
 it is. The long form stays possible, and what comes after the paths is left alone.
@@ -12,8 +12,9 @@ from hydra.core.override_parser.types import Quote, QuotedString
 
 from dataset.errors import ConfigurationError
 
-ONE_RUN: Final = ("audit", "gate", "recommend")
+ONE_FOLDER: Final = {"audit": "run", "gate": "run", "recommend": "run", "publish": "lists"}
 SEVERAL_RUNS: Final = ("compare",)
+NOUNS: Final = {"run": "one run", "lists": "one folder of lists"}
 AGAINST: Final = "--against"
 
 
@@ -23,7 +24,7 @@ def as_overrides(verb: str, words: Sequence[str]) -> list[str]:
     Parameters
     ----------
     verb : str
-        Words of verbs that read no run are left as they are.
+        Words of verbs that read no folder are left as they are.
     words : sequence of str
         A path that begins with one of - ~ + is written ./PATH, and so is one that holds a "=" and no
         slash before it.
@@ -31,19 +32,22 @@ def as_overrides(verb: str, words: Sequence[str]) -> list[str]:
     Raises
     ------
     ConfigurationError
-        If there are more runs than the verb takes, or `--against` stands without one.
+        If there are more folders than the verb takes, or `--against` stands without one.
     """
-    if verb not in (*ONE_RUN, *SEVERAL_RUNS):
+    if verb not in (*ONE_FOLDER, *SEVERAL_RUNS):
         return list(words)
     others, rest = _others(words) if verb == "gate" else ([], list(words))
     n = next((at for at, word in enumerate(rest) if not _is_path(word)), len(rest))
-    runs, rest = rest[:n], rest[n:]
-    if verb in ONE_RUN and len(runs) > 1:
-        raise ConfigurationError(f"glowrank {verb} must be given one run. Got {n}: {', '.join(runs)}.")
-    if runs and verb in ONE_RUN:
-        others.insert(0, f"run={quoted(runs[0])}")
-    elif runs:
-        others.insert(0, f"runs=[{','.join(map(quoted, runs))}]")
+    folders, rest = rest[:n], rest[n:]
+    key = ONE_FOLDER.get(verb)
+    if key and n > 1:
+        raise ConfigurationError(
+            f"glowrank {verb} must be given {NOUNS[key]}. Got {n}: {', '.join(folders)}."
+        )
+    if folders and key:
+        others.insert(0, f"{key}={quoted(folders[0])}")
+    elif folders:
+        others.insert(0, f"runs=[{','.join(map(quoted, folders))}]")
     return [*others, *rest]
 
 

@@ -32,6 +32,7 @@ def test_the_import_contracts_are_kept(repository):
         ("pipeline/intruder.py", "import lightgbm", "LightGBM is a matter"),
         ("ranking/intruder.py", "import faiss", "FAISS is a matter"),
         ("scripts/intruder.py", "import optuna", "Optuna is a matter"),
+        ("dataset/intruder.py", "import psycopg", "Databases are a matter"),
         ("dataset/intruder.py", "import pickle", "Nothing is pickled"),
     ],
 )

@@ -98,13 +98,24 @@ def test_parts_are_listed_with_their_checksums(latest: Path) -> None:
         path = latest / line["name"]
         assert hashlib.sha256(path.read_bytes()).hexdigest() == line["sha256"]
         assert pq.read_metadata(path).num_rows == line["rows"]
-    assert {path.name for path in latest.iterdir()} == {line["name"] for line in lines} | {
-        "manifest.jsonl",
-        "_SUCCESS",
-    }
+    others = {"manifest.jsonl", "plan.json", "certificate.json", "_SUCCESS"}
+    assert {path.name for path in latest.iterdir()} == {line["name"] for line in lines} | others
     facts = json.loads((latest / "_SUCCESS").read_text())
     assert facts["users"] == N_USERS
     assert facts["rows"] == sum(line["rows"] for line in lines)
+    assert facts["certificate"] == hashlib.sha256((latest / "certificate.json").read_bytes()).hexdigest()
+
+
+def test_the_certificate_says_what_the_oracle_says(latest: Path, eligible: dict[str, set[str]]) -> None:
+    found = json.loads((latest / "certificate.json").read_text())
+    assert (found["lists"], found["rows"]) == (N_USERS, len(read(latest)))
+    assert len(found["violations"]) == 9
+    assert not any(found["violations"].values())
+    choice = [len(items) for items in eligible.values()]
+    assert found["eligible_items"]["min"] == min(choice)
+    assert found["eligible_items"]["max"] == max(choice)
+    assert found["short_lists"] == sum(number < 12 for number in choice)
+    assert found["short_as_no_more_are_eligible"] == found["short_lists"]
 
 
 def test_other_readers_see_plain_strings(latest: Path) -> None:
@@ -187,15 +198,23 @@ def test_lists_are_filled_up_where_retrieval_found_too_few(
     assert (filled.groupby(lists["user"]).diff().dropna() >= 0).all()  # behind what was ranked
 
 
-def test_a_folder_of_lists_is_written_again(
+def test_a_folder_of_lists_is_written_again_if_it_is_asked_for(
     glowrank: Command, latest: Path, shop_run: Path, cache: str, tmp_path: Path
 ) -> None:
     out = tmp_path / "lists"
     shutil.copytree(latest, out)
     (out / ".part-00001.parquet.0123456789abcdef0123456789abcdef").write_text("of a run that was killed")
-    outcome = glowrank("recommend", f"run={shop_run}", f"out={out}", cache, "threads=1", "n=2")
+    before = bytes_of(out)
+    arguments = ("recommend", f"run={shop_run}", f"out={out}", cache, "threads=1", "n=2")
+    outcome = glowrank(*arguments)
+    assert outcome.code == 2
+    assert "n was 12 and now is 2" in outcome.sentence
+    assert "resume=false" in outcome.sentence
+    assert bytes_of(out) == before
+    outcome = glowrank(*arguments, "resume=false")
     assert outcome.code == 0, outcome.err
-    assert {path.name for path in out.iterdir()} == {"part-00000.parquet", "manifest.jsonl", "_SUCCESS"}
+    parts = {"part-00000.parquet", "manifest.jsonl", "plan.json", "certificate.json", "_SUCCESS"}
+    assert {path.name for path in out.iterdir()} == parts
 
 
 @pytest.mark.parametrize("foreign", ["file", "folder", "run"])
@@ -225,6 +244,7 @@ def test_a_foreign_folder_is_left_alone(
         "users=some",
         "part_size=0",
         "block_size=x",
+        "resume=perhaps",
     ],
 )
 def test_a_wrong_setting_is_refused(glowrank: Command, shop_run: Path, tmp_path: Path, override: str) -> None:
@@ -304,7 +324,13 @@ def test_every_flip_of_the_manifest_is_refused_or_harmless(
             content[at] ^= bit
             (copied / MANIFEST).write_bytes(content)
             outcome = glowrank(
-                "recommend", f"run={copied}", f"out={tmp_path / 'lists'}", cache, "n=1", "threads=1"
+                "recommend",
+                f"run={copied}",
+                f"out={tmp_path / 'lists'}",
+                cache,
+                "n=1",
+                "threads=1",
+                "resume=false",
             )
             assert outcome.code in (0, 3), (at, bit, outcome.err)
             if outcome.code:
@@ -329,7 +355,7 @@ def test_other_data_is_refused_as_of_test_and_said_as_of_latest(
     assert outcome.code == 3
     assert (tmp_path / "lists" / "_SUCCESS").read_text() == "older lists"
     assert "as_of=test needs the data" in outcome.sentence
-    outcome = glowrank("recommend", *arguments)
+    outcome = glowrank("recommend", *arguments, "resume=false")
     assert outcome.code == 0, outcome.err
     assert "The data has changed" in outcome.out
     assert read(tmp_path / "lists")["user"].nunique() == 151

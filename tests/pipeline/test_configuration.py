@@ -19,8 +19,9 @@ from pipeline.tuning.space import Space
 
 CONF = Path(__file__).parents[2] / "conf"
 GROUPS = ("dataset", "split", "features", "retrieval", "ranking", "evaluation", "brief", "engine")
-ROOTS = ("audit", "compare", "experiment", "gate", "prepare", "recommend", "tune")
+ROOTS = ("audit", "compare", "experiment", "gate", "prepare", "publish", "recommend", "tune")
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+TARGETS = [path.stem for path in sorted((CONF / "target").glob("*.yaml"))]
 SWEEPS = [path.stem for path in sorted((CONF / "sweep").glob("*.yaml"))]
 SPACES = [path.stem for path in sorted((CONF / "space").glob("*.yaml"))]
 EXPERIMENTS = [path.stem for path in sorted((CONF / "experiment").glob("*.yaml"))]
@@ -40,12 +41,13 @@ def composed(root: str, *overrides: str) -> DictConfig:
 
 
 def test_every_yaml_is_covered() -> None:
-    names = {"experiment", "space", "sweep", *GROUPS}
+    names = {"experiment", "space", "sweep", "target", *GROUPS}
     covered = {
         *CHOICES,
         *(("experiment", name) for name in EXPERIMENTS),
         *(("sweep", name) for name in SWEEPS),
         *(("space", name) for name in SPACES),
+        *(("target", name) for name in TARGETS),
     }
     found = {(path.parent.name, path.stem) for path in CONF.glob("*/*.yaml")}
     assert found == covered
@@ -88,6 +90,14 @@ def test_every_search_space_holds_the_default_configuration(name: str) -> None:
     assert isinstance(experiment_of(config), Experiment)
     space = Space.of(build(config, "tune").space, config)
     assert space.start == {key: OmegaConf.select(config, key) for key in space.distributions}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_target_composes_and_builds(name: str) -> None:
+    config = composed("publish", f"target={name}")
+    specification = build(config, "target")
+    assert f"{type(specification).__module__}.{type(specification).__qualname__}" == config.target._target_
+    assert specification == type(specification)(**{k: v for k, v in config.target.items() if k != "_target_"})
 
 
 @pytest.mark.parametrize("root", ROOTS)

@@ -4,13 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset.dataset import Dataset
-from dataset.errors import ConfigurationError, ParameterError, ResourceError
+from dataset.errors import ParameterError
 from dataset.interactions import KINDS, Interactions
 from dataset.items import UNKNOWN_TIME, Items
 from dataset.ragged import Categorical, TokenLists
@@ -19,9 +20,10 @@ from dataset.splits.temporal import Temporal
 from dataset.users import Users
 from dataset.vocabulary import Vocabulary
 from features.feature_set import FittedFeatures
+from pipeline.certificate import certify
 from pipeline.engine import Serial, Threads
-from pipeline.lists_folder import ListsFolder
-from pipeline.recommendation import BACKFILL, Recommendation, filled_up
+from pipeline.lists_folder import ListsFolder, totals
+from pipeline.recommendation import BACKFILL, Answers, Lists, Recommendation, filled_up
 from pipeline.stage_one import StageOne
 from pipeline.two_stage import FittedTwoStage
 from ranking.retrieval_order import RetrievalOrder
@@ -92,10 +94,17 @@ def write(dataset: Dataset, out: Path, job: Recommendation, budget: int = 4) -> 
     sources = {"transitions": Transitions().fit(snapshot, {})}
     stage_one = StageOne(FittedRetrieval(sources, (5,), budget), FittedFeatures({}), {})
     folder = ListsFolder.at(out)
-    counts = job.write(
-        FittedTwoStage(stage_one, RetrievalOrder(), RetrievalOrder()), snapshot, dataset, folder, "run"
-    )
-    folder.finish(counts)
+    folder.begin({"parts": job.n_parts(snapshot)}, {})
+    model = FittedTwoStage(stage_one, RetrievalOrder(), RetrievalOrder())
+    made = job.write(model, snapshot, dataset, folder, "run", range(job.n_parts(snapshot)))
+    counts = totals(list(made.values()))
+    tables = (folder.read(made[number]) for number in sorted(made))
+    certificate = certify(tables, snapshot, dataset, job.n, job.part_size, job.block_size)
+    certificate.check()
+    assert certificate.rows == counts["rows"]
+    assert certificate.exhausted_lists == counts["short_lists"]
+    folder.certify(certificate.as_json())
+    folder.finish(made, counts)
     parts = [pd.read_parquet(path) for path in sorted(out.glob("*.parquet"))]
     assert len(parts) == counts["parts"] == -(-counts["users"] // job.part_size)
     lists = pd.concat(parts) if parts else pd.DataFrame(columns=["user", "item", "rank", "sources"])
@@ -153,7 +162,7 @@ def test_threads_write_the_same_bytes(tmp_path: Path) -> None:
         for name in ("one", "two", "three")
     ]
     assert contents[0] == contents[1] == contents[2]
-    assert len(contents[0]) == 6
+    assert len(contents[0]) == 8
 
 
 def test_users_who_did_nothing_are_warm_nowhere(tmp_path: Path) -> None:
@@ -206,6 +215,7 @@ def test_filling_up_leaves_the_ranked_items_where_they_are() -> None:
         ("block_size", None),
         ("as_of", "now"),
         ("users", 1),
+        ("resume", "no"),
     ],
 )
 def test_wrong_settings_are_refused(name: str, value: object) -> None:
@@ -213,23 +223,27 @@ def test_wrong_settings_are_refused(name: str, value: object) -> None:
         Recommendation(**{name: value})  # type: ignore[arg-type]
 
 
-def test_a_part_that_cannot_be_written_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(number: int) -> None:
-        raise OSError(28, "No space left on device")
+def test_only_blocks_of_missing_parts_are_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = random_shop(4, 100, 30, 300, 0.3, 0.9)
+    job = Recommendation(n=3, part_size=30, block_size=8, engine=Serial())
+    write(dataset, tmp_path / "whole", job)
+    asked: list[int] = []
+    lists = Answers.lists
 
-    monkeypatch.setattr("pipeline.lists_folder.os.fsync", full)
-    with pytest.raises(ResourceError, match="No space left"):
-        write(random_shop(0, 5, 5, 20, 0.0, 1.0), tmp_path / "lists", Recommendation(n=2))
-    assert [path.name for path in (tmp_path / "lists").iterdir()] == ["manifest.jsonl"]
+    def noted(self: Answers, rows: npt.NDArray[np.int64]) -> Lists:
+        asked.extend(rows.tolist())
+        return lists(self, rows)
 
-
-def test_a_folder_with_anything_else_is_refused(tmp_path: Path) -> None:
-    for name in ("notes.txt", "part-1.parquet", "part-00000.parquet.bak", "_SUCCESS2"):
-        folder = tmp_path / name.replace(".", "")
-        folder.mkdir()
-        (folder / name).touch()
-        with pytest.raises(ConfigurationError, match="out must be"):
-            ListsFolder.at(folder)
-        assert (folder / name).exists()
+    monkeypatch.setattr(Answers, "lists", noted)
+    snapshot = job.asked(RULES.latest(dataset))
+    folder = ListsFolder.at(tmp_path / "some")
+    folder.begin({"parts": 4}, {})
+    stage_one = StageOne(
+        FittedRetrieval({"transitions": Transitions().fit(snapshot, {})}, (5,), 4), FittedFeatures({}), {}
+    )
+    model = FittedTwoStage(stage_one, RetrievalOrder(), RetrievalOrder())
+    written = job.write(model, snapshot, dataset, folder, "run", {3, 1})
+    assert asked == [*range(30, 60), *range(90, 100)]
+    assert list(written) == [1, 3]
+    for part in written.values():
+        assert (tmp_path / "some" / part.name).read_bytes() == (tmp_path / "whole" / part.name).read_bytes()

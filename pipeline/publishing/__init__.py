@@ -1,0 +1,1 @@
+"""Publishing: lists put where the shop reads them, all or nothing; one module a target."""

@@ -1,0 +1,200 @@
+"""From a composed configuration to a folder of lists: what `glowrank recommend` calls."""
+
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from dataset.dataset import Dataset
+from dataset.errors import ArtefactError
+from dataset.snapshot import Snapshot
+from pipeline.applications import checked
+from pipeline.artefacts import MANIFEST, sha256
+from pipeline.cache import Cache
+from pipeline.certificate import certify
+from pipeline.configuration import build
+from pipeline.fingerprint import fingerprint_of_code
+from pipeline.lists_folder import ListsFolder, Part, totals
+from pipeline.preparation import load
+from pipeline.progress import Stopwatch
+from pipeline.recommendation import Recommendation
+from pipeline.run_folder import LIBRARIES, RunFolder
+from pipeline.stage_one import StageOneFitter
+from pipeline.two_stage import FittedTwoStage
+
+_CODE: Final = ("dataset", "features", "retrieval", "ranking", "pipeline")
+
+
+def run_recommend(config: DictConfig) -> dict[str, int]:
+    """Write the lists of every user with the model of a run, or what is missing of them; prints where."""
+    run, out, cache_dir = checked(lambda: (Path(str(config.run)), Path(str(config.out)), config.cache_dir))
+    job = _recommendation(config)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    manifest = RunFolder(run).read()
+    with ListsFolder.at(out).locked() as folder:
+        made = OmegaConf.create((run / "config.yaml").read_text(encoding="utf-8"))
+        assert isinstance(made, DictConfig)  # the manifest vouches for it
+        cache = Cache(Path(cache_dir) if cache_dir else None)
+        with job.stopwatch.stage("preparation"):
+            dataset = load(build(made, "dataset"), cache, made.seed, made.max_quarantined_share).dataset
+        if dataset.digest != manifest.get("data"):
+            if job.as_of == "test":
+                raise ArtefactError(
+                    f"as_of=test needs the data that {run} was made with. Got other data; "
+                    "bring the old files back, or take as_of=latest."
+                )
+            console.print("The data has changed since the run: the lists are made of it as it is now.")
+        batch = Batch(run, made, job, cache, dataset, _snapshot(made, job, dataset), console)
+        return batch.write(folder)
+
+
+def _recommendation(config: DictConfig) -> Recommendation:
+    """The specification that the settings of `recommend` describe."""
+    engine = build(config, "engine")
+    names = ("n", "as_of", "users", "part_size", "block_size", "resume")
+    settings = checked(lambda: {name: config[name] for name in names})
+    return Recommendation(engine=engine, stopwatch=Stopwatch(Console(stderr=True)), **settings)
+
+
+def _snapshot(made: DictConfig, job: Recommendation, dataset: Dataset) -> Snapshot:
+    """The moment that is asked for, with its users."""
+    splitter = build(made, "split")
+    return job.asked(splitter.split(dataset).test if job.as_of == "test" else splitter.latest(dataset))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """All that the lists of a folder are made from.
+
+    Parameters
+    ----------
+    run : Path
+    made : DictConfig
+        The configuration of the run.
+    job : Recommendation
+    cache : Cache
+    dataset : Dataset
+    snapshot : Snapshot
+    console : Console
+    """
+
+    run: Path
+    made: DictConfig
+    job: Recommendation
+    cache: Cache
+    dataset: Dataset
+    snapshot: Snapshot
+    console: Console
+
+    def write(self, folder: ListsFolder) -> dict[str, int]:
+        """Fill the folder where it has gaps, certify and mark it; returns counts.
+
+        Raises
+        ------
+        DataContractError
+            If the lists break a promise; the certificate says which, and they are not marked as complete.
+        """
+        plan, job = self.plan, self.job
+        parts = folder.kept(plan) if job.resume else {}
+        missing = set(range(plan["parts"])) - set(parts)
+        if job.resume and not missing and folder.is_finished(self._facts(plan, parts)):
+            self.console.print("These lists are finished; resume=false would write them again.")
+        else:
+            if parts:
+                self.console.print(f"{len(parts)} of {plan['parts']} parts are there and are kept.")
+            folder.begin(plan, parts)
+            if missing:
+                parts |= self._written(folder, plan["run"], missing)
+            self._certify(folder, parts)
+            folder.finish(parts, self._facts(plan, parts))
+        counts = totals(list(parts.values()))
+        self._tell(folder, counts)
+        return counts
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """All that the bytes of the parts depend on, in the order in which differences are told."""
+        job, digest = self.job, sha256(self.run / MANIFEST)
+        settings = ("n", "as_of", "users", "part_size", "block_size")
+        return {
+            "run": f"{self.run.resolve().name}-{digest[:8]}",
+            "run_manifest": digest,
+            **{name: getattr(job, name) for name in settings},
+            "data": self.dataset.digest,
+            "lists": len(self.snapshot.queries),
+            "parts": job.n_parts(self.snapshot),
+            "glowrank": version("glowrank"),
+            "code": fingerprint_of_code(*_CODE),
+            "libraries": {name: version(name) for name in LIBRARIES},
+        }
+
+    def _facts(self, plan: Mapping[str, Any], parts: Mapping[int, Part]) -> dict[str, Any]:
+        """What `_SUCCESS` says."""
+        said = {"run_id": plan["run"], **{name: plan[name] for name in ("n", "as_of", "data")}}
+        return {**said, **totals(list(parts.values()))}
+
+    def _written(self, folder: ListsFolder, run_id: str, missing: set[int]) -> dict[int, Part]:
+        model, job = self._model(), self.job
+        with job.stopwatch.stage("lists"), terminated_between_parts() as after_part:
+            return job.write(model, self.snapshot, self.dataset, folder, run_id, missing, after_part)
+
+    def _model(self) -> FittedTwoStage:
+        """The model at the moment that is asked for."""
+        model, job = FittedTwoStage.load(self.run / "model"), self.job
+        if job.as_of == "test":
+            return model
+        retrieval, features = build(self.made, "retrieval"), build(self.made, "features")
+        fitter = StageOneFitter(retrieval, features, job.engine, self.cache, job.stopwatch)
+        return replace(model, stage_one=fitter.fit([self.snapshot])[0])
+
+    def _certify(self, folder: ListsFolder, parts: Mapping[int, Part]) -> None:
+        """Check what was written, read back from the disk."""
+        job = self.job
+        tables = (folder.read(parts[number]) for number in sorted(parts))
+        with job.stopwatch.stage("certificate"):
+            certificate = certify(tables, self.snapshot, self.dataset, job.n, job.part_size, job.block_size)
+            folder.certify(certificate.as_json())
+        certificate.check()
+
+    def _tell(self, folder: ListsFolder, counts: Mapping[str, int]) -> None:
+        if counts["short_lists"]:
+            self.console.print(
+                f"{counts['short_lists']:,} of {counts['users']:,} lists are shorter than n={self.job.n}: "
+                f"{int(self.snapshot.available.sum()):,} items are on offer, fewer where some are owned or "
+                "avoided."
+            )
+        self.console.print(f"{counts['rows']:,} rows for {counts['users']:,} users. Lists: {folder.path}")
+
+
+@contextmanager
+def terminated_between_parts() -> Iterator[Callable[[], None]]:
+    """Hold SIGTERM back until the function that is given out is called, after a part.
+
+    A second SIGTERM is not held back.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    asked = False
+
+    def note(number: int, frame: object) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(signal.SIGTERM, before)
+
+    def after_part() -> None:
+        if asked:
+            Console(stderr=True, markup=False).print(
+                "The part under way was finished; the same command goes on from here.", soft_wrap=True
+            )
+            signal.raise_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, note)
+    try:
+        yield after_part
+    finally:
+        signal.signal(signal.SIGTERM, before)
