@@ -99,7 +99,7 @@ def postgresql() -> Iterator[Server]:
 
 @contextmanager
 def redis() -> Iterator[Server]:
-    """A new Redis that keeps every write on disk; skips the test where there is none, unless .ci/run found one."""
+    """A new Redis that keeps every write on disk; skips the test unless there is one, as above."""
     program = shutil.which("redis-server")
     if program is None:
         absent("Redis")
