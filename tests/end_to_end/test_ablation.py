@@ -22,6 +22,9 @@ class Ablation(NamedTuple):
     table: Any
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def ablation(glowrank: Command, cache: str, tmp_path_factory: pytest.TempPathFactory) -> Ablation:
     folder = tmp_path_factory.mktemp("ablation")

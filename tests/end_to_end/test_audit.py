@@ -50,6 +50,7 @@ def test_an_honest_run_passes_every_check(copied: Path, cache: str, repository: 
         assert name.replace("_", " ") in done.stderr  # a line as soon as it is made
 
 
+@pytest.mark.slow
 def test_a_run_of_other_code_is_audited_with_a_word_of_warning(
     glowrank: Command, copied: Path, cache: str
 ) -> None:

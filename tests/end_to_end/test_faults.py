@@ -156,6 +156,7 @@ def test_a_cache_that_cannot_be_written(glowrank: Command, tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("without_plots")
+@pytest.mark.slow
 def test_a_folder_of_a_run_that_was_killed_is_used_again(
     experiment: Callable[..., Path], shop_run: Path, tmp_path: Path
 ) -> None:
@@ -194,6 +195,7 @@ def test_a_full_disk(refused: Callable[..., str], monkeypatch: pytest.MonkeyPatc
     assert "No space left on device" in refused(5)
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_ends_the_same_way(tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("glowrank")
     start = [str(program)] if program.exists() else [sys.executable, "-m", "scripts.main"]

@@ -125,7 +125,16 @@ def test_other_readers_see_plain_strings(latest: Path) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("override", ["threads=1", "threads=2", "engine=serial", "cache_dir=null"])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "engine=serial",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("threads=1", "threads=2", "cache_dir=null")
+        ),
+    ],
+)
 def test_the_same_again_gives_the_same_bytes(latest: Path, recommend: Recommend, override: str) -> None:
     again = recommend("n=12", "part_size=64", "block_size=20", override)
     assert bytes_of(again) == bytes_of(latest)
@@ -169,6 +178,7 @@ def test_more_items_than_there_are_is_a_warning(
     check(read(out), eligible, N_ITEMS)
 
 
+@pytest.mark.slow
 def test_lists_are_filled_up_where_retrieval_found_too_few(
     glowrank: Command,
     experiment: Callable[..., Path],
@@ -337,6 +347,7 @@ def test_every_flip_of_the_manifest_is_refused_or_harmless(
                 assert outcome.sentence
 
 
+@pytest.mark.slow
 def test_other_data_is_refused_as_of_test_and_said_as_of_latest(
     glowrank: Command, copied: Path, cache: str, tmp_path: Path
 ) -> None:

@@ -17,6 +17,9 @@ PRUNE = ("tune.prune_after_trials=2", "tune.prune_after_trees=2", "tune.prune_ev
 Tune = Callable[..., Outcome]
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def tune(glowrank: Command, cache: str) -> Tune:
     """Run or resume a study on the small shop in a folder."""
