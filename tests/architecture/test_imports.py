@@ -28,12 +28,16 @@ def test_the_import_contracts_are_kept(repository):
         ("features/intruder.py", "import retrieval", "never import one another"),
         ("dataset/intruder.py", "import ranking", "never import one another"),
         ("evaluation/intruder.py", "import pipeline", "never import one another"),
-        ("ranking/intruder.py", "import omegaconf", "stay in the wiring"),
-        ("pipeline/intruder.py", "import lightgbm", "LightGBM is a matter"),
-        ("ranking/intruder.py", "import faiss", "FAISS is a matter"),
-        ("scripts/intruder.py", "import optuna", "Optuna is a matter"),
-        ("dataset/intruder.py", "import psycopg", "Databases are a matter"),
-        ("dataset/intruder.py", "import pickle", "Nothing is pickled"),
+        pytest.param("ranking/intruder.py", "import omegaconf", "stay in the wiring", marks=pytest.mark.slow),
+        pytest.param(
+            "pipeline/intruder.py", "import lightgbm", "LightGBM is a matter", marks=pytest.mark.slow
+        ),
+        pytest.param("ranking/intruder.py", "import faiss", "FAISS is a matter", marks=pytest.mark.slow),
+        pytest.param("scripts/intruder.py", "import optuna", "Optuna is a matter", marks=pytest.mark.slow),
+        pytest.param(
+            "dataset/intruder.py", "import psycopg", "Databases are a matter", marks=pytest.mark.slow
+        ),
+        pytest.param("dataset/intruder.py", "import pickle", "Nothing is pickled", marks=pytest.mark.slow),
     ],
 )
 def test_the_import_contracts_catch_an_intruder(tmp_path, repository, module, line, broken):
