@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 from omegaconf import DictConfig
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -92,7 +93,7 @@ def _as_json(
 
 
 def _show(decision: Decision, run: FinishedRun) -> None:
-    table = Table(title=f"May {run.path.resolve().name} be promoted?", **STYLE)
+    table = Table(title=escape(f"May {run.path.resolve().name} be promoted?"), **STYLE)
     table.add_column("check", overflow="fold")
     table.add_column("passed")
     table.add_column("why", overflow="fold")

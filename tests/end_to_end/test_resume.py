@@ -344,9 +344,15 @@ def test_told_to_stop_it_goes_on_later(
 ) -> None:
     """SIGTERM lets the part be finished, a second one and SIGINT do not."""
     out = tmp_path / "lists"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ListsFolder, "add", after(2, *signals))
-        outcome = recommend(out)
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # ignored where tests run in the background
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ListsFolder, "add", after(2, *signals))
+            outcome = recommend(out)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert outcome.code == code
     assert ("same command goes on" in outcome.err) == (there == 3)
     names = {f"part-{number:05d}.parquet" for number in range(there)} | {PLAN, PARTS}
