@@ -99,6 +99,7 @@ def test_clear_refusals(tmp_path: Path) -> None:
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_the_real_benchmark(amazon_beauty: Path) -> None:
     tables, quarantine = clean(Sequences(path=str(amazon_beauty)).read())
     assert not len(quarantine.rows)

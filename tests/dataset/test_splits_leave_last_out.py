@@ -190,6 +190,7 @@ def test_malformed_settings(field, value):
 
 @pytest.mark.data
 @of_either_statistics
+@pytest.mark.slow
 def test_amazon_beauty_has_its_published_figures(amazon_beauty, statistics):
     from dataset.encoding import encode
     from dataset.sources.sequences import Sequences

@@ -82,6 +82,7 @@ def test_a_planted_leak_is_told_in_a_sentence(
     assert json.loads((copied / "audit.json").read_text())["passed"] is False
 
 
+@pytest.mark.slow
 def test_checks_are_left_out_by_name_and_the_run_stays_whole(
     glowrank: Command, copied: Path, cache: str
 ) -> None:
@@ -116,6 +117,7 @@ def test_other_data_is_refused(
         ("checks=null", 2, "at least one check"),
     ],
 )
+@pytest.mark.slow
 def test_a_wrong_setting_is_refused(
     glowrank: Command, copied: Path, override: str, code: int, said: str
 ) -> None:

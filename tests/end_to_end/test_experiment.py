@@ -70,6 +70,7 @@ def test_the_groups_of_each_user_are_kept(shop_run: Path) -> None:
 
 
 @pytest.mark.usefixtures("without_plots")
+@pytest.mark.slow
 def test_a_skewed_run_fails_with_its_figures_on_disk(glowrank: Command, cache: str, tmp_path: Path) -> None:
     limits = ("evaluation.max_psi=0.0001", "evaluation.max_shifted_gain=0.0001")
     outcome = glowrank("experiment", *SMALL, *TREES, *QUICK, cache, f"run.dir={tmp_path / 'run'}", *limits)
@@ -205,6 +206,7 @@ def test_every_experiment_runs(glowrank: Command, cache: str, tmp_path: Path, na
 
 
 @pytest.mark.usefixtures("without_plots")
+@pytest.mark.slow
 def test_a_shop_of_three_products(experiment: Run) -> None:
     folder = experiment("dataset.n_items=3", "dataset.n_users=300", "ranking.min_rows_a_leaf=2")
     lists = pd.read_parquet(folder / "lists.parquet")

@@ -159,6 +159,7 @@ def test_as_of_test_the_lists_are_those_of_the_run(recommend: Recommend, shop_ru
         assert ranked[name].tolist() == measured[name].tolist(), name
 
 
+@pytest.mark.slow
 def test_warm_users_only(recommend: Recommend, latest: Path) -> None:
     warm = read(recommend("n=3", "as_of=test", "users=warm"))
     everybody = read(recommend("n=3", "as_of=test"))
@@ -168,6 +169,7 @@ def test_warm_users_only(recommend: Recommend, latest: Path) -> None:
     assert same[columns].to_numpy().tolist() == warm[columns].to_numpy().tolist()
 
 
+@pytest.mark.slow
 def test_more_items_than_there_are_is_a_warning(
     glowrank: Command, shop_run: Path, cache: str, tmp_path: Path, eligible: dict[str, set[str]]
 ) -> None:
@@ -208,6 +210,7 @@ def test_lists_are_filled_up_where_retrieval_found_too_few(
     assert (filled.groupby(lists["user"]).diff().dropna() >= 0).all()  # behind what was ranked
 
 
+@pytest.mark.slow
 def test_a_folder_of_lists_is_written_again_if_it_is_asked_for(
     glowrank: Command, latest: Path, shop_run: Path, cache: str, tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ def without(*paths: str) -> DictConfig:
         "baselines",
     ],
 )
+@pytest.mark.slow
 def test_the_part_goes_and_the_rest_stays_byte_for_byte(place: str) -> None:
     names = list(OmegaConf.select(composed(), place))
     assert names

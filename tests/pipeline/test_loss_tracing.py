@@ -102,6 +102,7 @@ def by_hand(snapshot, retrieval, quotas, final, k):
     size=st.integers(1, 40),
 )
 @settings(max_examples=30)
+@pytest.mark.slow
 def test_causes_are_those_found_by_hand_in_one_block_or_many(seed, quotas, budget, k, size):
     snapshot = a_shop(seed)
     retrieval = stage_one(snapshot, quotas, budget)

@@ -237,6 +237,7 @@ def test_the_first_trial_is_the_configuration_and_the_best_never_worse(whole):
     assert {trial.params["ranking.num_leaves"] for trial in whole} > {15}
 
 
+@pytest.mark.slow
 def test_hopeless_trials_end_early_and_the_first_never_does(tmp_path):
     seen: list[int] = []
 
@@ -263,6 +264,7 @@ def test_hopeless_trials_end_early_and_the_first_never_does(tmp_path):
     assert max(levels[number] for number in pruned) < max(levels.values())
 
 
+@pytest.mark.slow
 def test_where_tables_differ_rehearsals_are_compared_and_not_trees(tmp_path):
     leaves = {**SPACE, "retrieval.sources.ease.quota": {"low": 1, "high": 200}}
     objective = Bowl(space(leaves), splits=("one", "other"))
@@ -275,6 +277,7 @@ def test_where_tables_differ_rehearsals_are_compared_and_not_trees(tmp_path):
 
 
 @pytest.mark.parametrize("how", ["killed", pytest.param("interrupted", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_a_study_that_was_killed_goes_on_as_if_it_had_not_been(tmp_path, whole, how):
     dies_at = whole[3].params["ranking.num_leaves"]
     mortal = Bowl(space(), dies_at=dies_at, how=how)
@@ -306,12 +309,14 @@ def test_killed_at_once_it_still_begins_with_the_configuration(tmp_path):
     assert trials[1].user_attrs["start"]
 
 
+@pytest.mark.slow
 def test_more_trials_are_added_to_those_that_are_there(tmp_path, whole):
     for n_trials in (2, 2, 4):
         trials = studied(tmp_path, Bowl(space()), tuning(n_trials=n_trials))
         assert [trial.params for trial in trials] == [trial.params for trial in whole[:n_trials]]
 
 
+@pytest.mark.slow
 def test_no_trial_is_begun_after_the_time(tmp_path):
     assert len(studied(tmp_path, Bowl(space()), tuning(timeout_minutes=0))) == 1  # waits, and was not run
     with opened(tmp_path, IDENTITY) as study:
