@@ -1,6 +1,5 @@
 """Several runs and their differences to the first: for the terminal, as Markdown, and as a page."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Final
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from evaluation.comparison import Compared
 from evaluation.plots.forest import forest
+from evaluation.report.wording import as_markdown
 from evaluation.sections import MAIN_RUN
 from evaluation.table import STYLE, number, plain, signed, with_interval
 
@@ -61,14 +61,14 @@ def markdown_table(rows: Sequence[Compared], headline: int = 10) -> str:
             continue
         means = [with_interval(row.figures.get(metric)) for metric in compared_metrics(headline)]
         cost = (plain(row.pool_recall), number(row.seconds, ",.1f"))
-        lines.append(_line((_escaped(row.label), *means, *_differences(row, headline), *cost)))
+        lines.append(_line((as_markdown(row.label), *means, *_differences(row, headline), *cost)))
     said = [
         f"Means of {MAIN_RUN} over users with history, 95 % bootstrap intervals.",
         "Seconds are without the stages that the cache remembered.",
     ]
     if any(row.differences for row in rows):
         said.append(f"Differences are to '{rows[0].label}', paired by user.")
-    return "\n".join([*lines, "", _escaped(" ".join([*said, *notes(rows)]))]) + "\n"
+    return "\n".join([*lines, "", as_markdown(" ".join([*said, *notes(rows)]))]) + "\n"
 
 
 def significance_table(rows: Sequence[Compared], metrics: Sequence[str]) -> Table:
@@ -100,8 +100,8 @@ def significance_markdown(rows: Sequence[Compared], metrics: Sequence[str], said
     said : sequence of str
     """
     lines = [_line(_TESTED), "|---|---|" + "--:|" * (len(_TESTED) - 2)]
-    lines += [_line(map(_escaped, cells)) for row in rows for cells in _tested_cells(row, metrics)]
-    return "\n".join([*lines, "", *(f"{_escaped(sentence)}\n" for sentence in said)])
+    lines += [_line(map(as_markdown, cells)) for row in rows for cells in _tested_cells(row, metrics)]
+    return "\n".join([*lines, "", *(f"{as_markdown(sentence)}\n" for sentence in said)])
 
 
 def significance_page(rows: Sequence[Compared], metrics: Sequence[str], said: Sequence[str]) -> str:
@@ -177,8 +177,3 @@ def _of_metric(rows: Sequence[Compared], metric: str) -> Mapping[str, Mapping[st
 
 def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is, in one line."""
-    return re.sub(r"([\\|*<>\[\]`])", r"\\\1", " ".join(text.split()))

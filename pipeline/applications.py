@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dataset.errors import ConfigurationError
+from evaluation.losses import losses_table
 from evaluation.skew import check_skew
 from evaluation.table import results_table
 from pipeline.ablation import left_out, reduced
@@ -40,6 +41,7 @@ def run_experiment(config: DictConfig) -> dict[str, Any]:
     metrics = experiment.run(run, text, str(config.run.name))
     console = output()
     console.print(results_table(metrics, experiment.evaluation.headline))
+    console.print(losses_table(metrics["losses"]))
     console.print(f"{watch.total:.1f} s, peak {metrics['peak_rss_mb']:,.0f} MB", highlight=False)
     console.print(f"Report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
     check_skew(metrics["skew"])  # last, so that what fails can be looked at

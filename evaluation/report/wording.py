@@ -59,13 +59,13 @@ def metric_label(name: str) -> str:
     return f"{label}@{cut}{unit}" if cut else label + unit
 
 
-def plain(text: object) -> str:
+def as_markdown(text: object) -> str:
     """Text that Markdown shows as it is, in one line."""
-    return re.sub(r"([\\|*_<>\[\]`#])", r"\\\1", " ".join(str(text).split()))
+    return re.sub(r"([\\|*<>\[\]`])", r"\\\1", " ".join(str(text).split()))
 
 
 FILTERS: Final[Mapping[str, Callable[..., str]]] = {
     "figure": figure, "seconds": duration, "memory": memory, "breakable": breakable, "fact": fact,
-    "metric": metric_label, "plain": plain,
+    "metric": metric_label, "plain": as_markdown,
 }  # fmt: skip
 """What templates call these by."""

@@ -31,7 +31,7 @@ def test_it_says_what_the_run_found():
     card = render_model_card(filled())
     assert "p of 80" in card
     assert "| test | 2022-11-30 | 9 | 12 | 8 | 70 |" in card
-    assert "| two\\_stage | 0.0500 | 0.0450 to 0.0550 |" in card
+    assert "| two_stage | 0.0500 | 0.0450 to 0.0550 |" in card
     assert "4 users without history: nDCG 0.0100" in card
     assert "1,312 of interactions" in card
     assert "- **drift.** w Seen by: s Watched by: o." in card
