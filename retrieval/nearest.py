@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from dataset.eligibility import Eligibility
 from dataset.persistence import Saved
 from dataset.ragged import offsets_of
 from dataset.ranked import Ranked
 from dataset.snapshot import Requests
 from retrieval.index import VectorIndex
-from retrieval.kernels import merge_searches, score_searches
+from retrieval.kernels import count_eligible, merge_searches, score_searches
 from retrieval.sparse_rows import empty_lists, event_weights
 
 
@@ -48,27 +49,72 @@ class Nearest(Saved):
         return replace(self, index=self.index.exactly())
 
     def retrieve(self, requests: Requests, k: int) -> Ranked:
-        """The k best eligible items of each query, over all its searches."""
+        """The k best eligible items of each query, over all its searches.
+
+        All searches run under one mask, of what nobody may get, and find twice what is asked for. Users who
+        own or avoid so much that this may not do are searched for again, under a mask of their own.
+        """
         offsets, searches = self._searches(requests)
-        eligibility = requests.eligibility
-        query = np.repeat(np.arange(len(requests)), np.diff(offsets))
-        # Widened by what a user owns, k eligible items are found whatever the owned ones are.
-        wide = k + int(eligibility.owned.lengths.max(initial=0))
-        items = np.full((len(searches), wide), -1, np.int32)
-        scores = np.full((len(searches), wide), -np.inf, np.float32)
-        profiles, profile = np.unique(eligibility.user_bits, axis=0, return_inverse=True)
-        for number, bits in enumerate(profiles):
-            rows = np.flatnonzero(profile.reshape(-1)[query] == number)
-            allowed = eligibility.available & ~(eligibility.item_bits & bits).any(axis=1)
-            found, score = self.index.search(searches[rows], wide, allowed)
-            items[rows, : found.shape[1]], scores[rows, : found.shape[1]] = found, score
         out = empty_lists(len(requests), k)
+        found, scores = self.index.search(searches, 2 * k, requests.eligibility.available)
+        self._merge(requests.eligibility, offsets, found, scores, out)
+        query = np.repeat(np.arange(len(requests)), np.diff(offsets))
+        again = np.unique(query[self._is_cut_short(requests.eligibility, offsets, found, k)])
+        profiles, profile = np.unique(requests.eligibility.user_bits[again], axis=0, return_inverse=True)
+        for number in range(len(profiles)):
+            rows = again[profile.reshape(-1) == number]
+            own = np.flatnonzero(np.isin(query, rows))
+            self._retrieve_masked(requests.eligibility, rows, np.diff(offsets)[rows], searches[own], out)
+        return out
+
+    def _is_cut_short(
+        self,
+        eligibility: Eligibility,
+        offsets: npt.NDArray[np.int64],
+        found: npt.NDArray[np.int32],
+        k: int,
+    ) -> npt.NDArray[np.bool_]:
+        """Whether a search that ended for its length found fewer than k items that its user may get."""
+        n_eligible = np.zeros(len(found), np.int64)
+        count_eligible(
+            offsets, found,
+            eligibility.available, eligibility.item_bits, eligibility.user_bits,
+            eligibility.owned.offsets, eligibility.owned.values, n_eligible,
+        )  # fmt: skip
+        full = (found[:, -1] >= 0) if found.shape[1] == 2 * k else np.zeros(len(found), bool)
+        return full & (n_eligible < k)
+
+    def _retrieve_masked(
+        self,
+        eligibility: Eligibility,
+        rows: npt.NDArray[np.int64],
+        n_searches: npt.NDArray[np.int64],
+        searches: npt.NDArray[np.float32],
+        out: Ranked,
+    ) -> None:
+        """Put the lists of queries that avoid the same into `out`, from searches that see no such item."""
+        few = eligibility.take(rows)
+        allowed = few.available & ~(few.item_bits & few.user_bits[0]).any(axis=1)
+        # Widened by what a user owns, k eligible items are found whatever the owned ones are.
+        wide = out.items.shape[1] + int(few.owned.lengths.max(initial=0))
+        lists = empty_lists(len(rows), out.items.shape[1])
+        found, scores = self.index.search(searches, wide, allowed)
+        self._merge(few, offsets_of(n_searches), found, scores, lists)
+        out.items[rows], out.scores[rows] = lists.items, lists.scores
+
+    def _merge(
+        self,
+        eligibility: Eligibility,
+        offsets: npt.NDArray[np.int64],
+        found: npt.NDArray[np.int32],
+        scores: npt.NDArray[np.float32],
+        out: Ranked,
+    ) -> None:
         merge_searches(
-            offsets, items, scores, len(self.row_of_item),
+            offsets, found, scores, len(self.row_of_item),
             eligibility.available, eligibility.item_bits, eligibility.user_bits,
             eligibility.owned.offsets, eligibility.owned.values, out.items, out.scores,
         )  # fmt: skip
-        return out
 
     def score(
         self, requests: Requests, offsets: npt.NDArray[np.int64], item: npt.NDArray[np.int32]
