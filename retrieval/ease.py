@@ -18,7 +18,6 @@ from dataset.vectors import Vectors
 from retrieval.attributes import DEFAULT_WEIGHTS, KINDS, word_vectors
 from retrieval.sparse_rows import SparseRows, rows_of_lists
 
-MAX_ITEMS: Final = 30_000
 _BLOCK: Final = 512  # rows made dense together
 
 
@@ -30,8 +29,8 @@ class Ease:
     as if, beside the users, every word were a user who took the items that have it. Products that nobody
     took yet get weights, too.
 
-    Memory is 4 bytes x items^2 (3.6 GB at 30,000), time about items^3 / 10^11 seconds on one core; only
-    the largest weights of each item are kept after.
+    Memory is 4 bytes x items^2 (.9 GB at 15,000), time about items^3 / 10^11 seconds on one core, so a larger
+    catalogue is solved for its most taken items; only the largest weights of each item are kept after.
 
     Parameters
     ----------
@@ -47,6 +46,9 @@ class Ease:
         Age at which an event counts half, in the fit and when applied; 0 switches it off.
     neighbours : int
         Entries kept an item.
+    max_items : int
+        Items solved for, at most; of more, those that events name most often. The others have no weights.
+        Changes results of larger catalogues.
     attribute_weight : float
         Weight of UU', whose diagonal is 1; 0 leaves words out. Changes results.
     attributes : mapping of str to float
@@ -67,6 +69,7 @@ class Ease:
     fit_decay: float = 1.0
     half_life_days: float = 0.0
     neighbours: int = 300
+    max_items: int = 15_000
     attribute_weight: float = 0.0
     attributes: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
     rarity_power: float = 2.0
@@ -74,6 +77,7 @@ class Ease:
     def __post_init__(self) -> None:
         check_int(self, "quota", low=0)
         check_int(self, "neighbours", low=1)
+        check_int(self, "max_items", low=1, high=50_000)
         check_number(self, "regularisation", low=1e-3)
         check_number(self, "step_decay", low=0, high=1)
         check_number(self, "fit_decay", low=0, high=1)
@@ -88,11 +92,12 @@ class Ease:
         worded, words = np.zeros(0, np.int32), sp.csr_matrix((0, 1), dtype=np.float32)
         if self.attribute_weight > 0:
             worded, words = word_vectors(snapshot, self.attributes, self.rarity_power)
-        items = np.union1d(snapshot.history.item, worded).astype(np.int32)
+        items = self._most_taken(snapshot, worded)
+        solved = np.isin(worded, items)
+        worded, words = worded[solved], words[solved]
         row_of_item = np.full(n_items, -1, np.int32)
         if not len(items):
             return SparseRows(sp.csr_matrix((0, n_items), dtype=np.float32), row_of_item, 0.0, 0.0)
-        self._check_size(len(items))
         matrix = self._matrix(snapshot, items)
         gram = (matrix.T @ matrix).toarray(order="F")
         if len(worded):
@@ -102,13 +107,12 @@ class Ease:
         row_of_item[items] = np.arange(len(items))
         return SparseRows(neighbours, row_of_item, self.step_decay, self.half_life_days)
 
-    def _check_size(self, n: int) -> None:
-        if n > MAX_ITEMS:
-            smaller = "set its attribute_weight to 0, or " if self.attribute_weight > 0 else ""
-            raise ConfigurationError(
-                f"EASE inverts a dense matrix and takes at most {MAX_ITEMS:,} items. Got {n:,}; "
-                f"{smaller}leave it out with ~retrieval.sources.ease."
-            )
+    def _most_taken(self, snapshot: Snapshot, worded: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """Items to solve for, ascending: the most frequent in the history, ties by code."""
+        count = np.bincount(snapshot.history.item, minlength=len(snapshot.items))
+        known = np.union1d(np.flatnonzero(count), worded)
+        first = known[np.argsort(-count[known], kind="stable")[: self.max_items]]
+        return np.sort(first).astype(np.int32)
 
     def _matrix(self, snapshot: Snapshot, items: npt.NDArray[np.int32]) -> sp.csr_matrix:
         """X, float32 of shape (n_users, len(items))."""
@@ -117,8 +121,10 @@ class Ease:
         weight = weight * self.fit_decay ** snapshot.history_step.astype(np.float64)
         if self.half_life_days > 0:
             weight = weight * np.exp2(-(snapshot.cutoff - events.time) / (86_400 * self.half_life_days))
-        column = np.searchsorted(items, events.item)
-        matrix = sp.csr_matrix((weight, (events.user, column)), shape=(len(snapshot.users), len(items)))
+        solved = np.isin(events.item, items)
+        column = np.searchsorted(items, events.item[solved])
+        entries = weight[solved], (events.user[solved], column)
+        matrix = sp.csr_matrix(entries, shape=(len(snapshot.users), len(items)))
         matrix.data = np.minimum(matrix.data, 1.0).astype(np.float32)
         return matrix.astype(np.float32)
 

@@ -1,7 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from dataset.errors import ConfigurationError
 from retrieval import ease
 from retrieval.ease import Ease
 from tests.contracts import shops
@@ -86,9 +87,20 @@ def test_blocks_of_words_change_nothing(monkeypatch):
     np.testing.assert_allclose(source.fit(snapshot, {}).by_item().toarray(), whole, rtol=1e-5)
 
 
-def test_a_catalogue_too_large_to_invert_is_refused(monkeypatch):
-    monkeypatch.setattr(ease, "MAX_ITEMS", 5)
-    with pytest.raises(ConfigurationError, match=r"at most 5 items\. Got \d+; leave it out"):
-        Ease().fit(shops.snapshot(), {})
-    with pytest.raises(ConfigurationError, match="; set its attribute_weight to 0, or leave it out"):
-        Ease(attribute_weight=1.0).fit(shops.snapshot(), {})
+@pytest.mark.parametrize("attribute_weight", [0.0, 1.0])
+def test_a_larger_catalogue_is_solved_for_its_most_taken_items(attribute_weight):
+    snapshot = shops.snapshot(0)
+    rows = Ease(max_items=7, attribute_weight=attribute_weight).fit(snapshot, {}).row_of_item
+    count = np.bincount(snapshot.history.item, minlength=len(rows))
+    solved = np.flatnonzero(rows >= 0)
+    assert len(solved) == 7 < (count > 0).sum()
+    assert count[solved].min() >= np.delete(count, solved).max()
+
+
+def test_items_that_are_not_solved_for_change_no_weight():
+    snapshot, source = shops.snapshot(0), Ease(max_items=7)
+    fitted = source.fit(snapshot, {})
+    events = snapshot.history
+    few = events.take(np.flatnonzero(fitted.row_of_item[events.item] >= 0))
+    alone = source.fit(replace(snapshot, history=few, request_history=few), {})
+    np.testing.assert_allclose(fitted.by_item().toarray(), alone.by_item().toarray(), atol=1e-6)
