@@ -1,16 +1,54 @@
 """What ingredients do: the European Commission's CosIng inventory of cosmetic functions."""
 
-from collections.abc import Iterable, Mapping
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-import pandas as pd
-
-from dataset.ingredients import normalise_name
+from dataset.ingredients.normalising import normalise
+from dataset.ingredients.synonyms import key
 from dataset.sources.files import read_csv
 
 
-def load_cosing(path: str | Path) -> Mapping[str, tuple[str, ...]]:
+class Inventory(Mapping[str, tuple[str, ...]]):
+    """Functions of ingredients, looked up by name; hyphens, spaces and a plural s make no difference.
+
+    Parameters
+    ----------
+    functions : mapping of str to tuple of str
+        By normalised INCI name.
+
+    Examples
+    --------
+    >>> inventory = Inventory({"xanthan gum": ("binding",)})
+    >>> inventory["xanthan-gum"], "xanthan" in inventory, list(inventory)
+    (('binding',), False, ['xanthan gum'])
+    """
+
+    def __init__(self, functions: Mapping[str, tuple[str, ...]]) -> None:
+        self._functions = dict(functions)
+        self._named = {key(name): name for name in sorted(self._functions, reverse=True)}
+
+    def placed(self, name: str) -> str | None:
+        """The inventory's spelling of a normalised name; None if it knows no such ingredient."""
+        if name in self._functions:
+            return name
+        letters = key(name)
+        candidates = (letters, letters.removesuffix("s"), letters + "s")
+        return next((self._named[each] for each in candidates if each in self._named), None)
+
+    def __getitem__(self, name: str) -> tuple[str, ...]:
+        placed = self.placed(name)
+        if placed is None:
+            raise KeyError(name)
+        return self._functions[placed]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._functions)
+
+    def __len__(self) -> int:
+        return len(self._functions)
+
+
+def load_cosing(path: str | Path) -> Inventory:
     """Functions of each ingredient.
 
     Parameters
@@ -20,7 +58,7 @@ def load_cosing(path: str | Path) -> Mapping[str, tuple[str, ...]]:
 
     Returns
     -------
-    mapping of str to tuple of str
+    Inventory
         Normalised INCI name to its functions in small letters, sorted; names that normalise alike share
         the union. Ingredients without a function map to ().
 
@@ -33,9 +71,9 @@ def load_cosing(path: str | Path) -> Mapping[str, tuple[str, ...]]:
     functions: dict[str, set[str]] = {}
     for name, text in zip(table["inci_name"], table["function"].str.lower(), strict=True):
         words = (word.strip() for word in text.split(","))
-        functions.setdefault(normalise_name(name), set()).update(word for word in words if word)
+        functions.setdefault(_one_name(name), set()).update(word for word in words if word)
     functions.pop("", None)
-    return {name: tuple(sorted(words)) for name, words in functions.items()}
+    return Inventory({name: tuple(sorted(words)) for name, words in functions.items()})
 
 
 def function_words(ingredients: Iterable[str], cosing: Mapping[str, tuple[str, ...]]) -> list[str]:
@@ -43,7 +81,7 @@ def function_words(ingredients: Iterable[str], cosing: Mapping[str, tuple[str, .
     return [f"function:{word}" for name in ingredients for word in cosing.get(name, ())]
 
 
-def coverage(lists: Iterable[Iterable[str]], cosing: Mapping[str, tuple[str, ...]]) -> float:
-    """Share of all mentions of ingredients, 0 to 1, that the inventory knows; NaN without a mention."""
-    mentions = pd.Series(list(chain.from_iterable(lists)), dtype="str")
-    return float(mentions.isin(list(cosing)).mean())
+def _one_name(name: str) -> str:
+    """The name as labels are read; as it stands where a label would be read as several ingredients."""
+    names = normalise(name)
+    return names[0] if len(names) == 1 else " ".join(name.casefold().split())

@@ -37,11 +37,13 @@ def fingerprint_of_past(snapshot: Snapshot) -> str:
 
 @cache
 def fingerprint_of_code(*packages: str) -> str:
-    """sha256 over the modules of our packages: what old code made is not taken for new."""
+    """sha256 over the files of our packages, tables included: what old code made is not taken for new."""
     digest = hashlib.sha256()
     for package in packages:
         folder = Path(next(iter(import_module(package).__path__)))
-        for path in sorted(folder.rglob("*.py")):
+        for path in sorted(folder.rglob("*")):
+            if "__pycache__" in path.parts or not path.is_file():
+                continue
             digest.update(f"{package}/{path.relative_to(folder).as_posix()}\x1f".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -1,12 +1,12 @@
 """The inventory of functions, small and real."""
 
-import math
 from pathlib import Path
 
 import pytest
 
-from dataset.cosing import coverage, function_words, load_cosing
+from dataset.cosing import Inventory, function_words, load_cosing
 from dataset.errors import DataContractError
+from dataset.ingredients import coverage
 
 
 @pytest.fixture
@@ -37,10 +37,24 @@ def test_words_repeat_with_the_ingredients(inventory: Path) -> None:
     ]
 
 
+def test_hyphens_spaces_and_a_plural_make_no_difference() -> None:
+    known = Inventory({"xanthan gum": ("binding",), "triethoxycaprylylsilane": (), "1,2-hexanediol": ()})
+    for name in ("xanthan gum", "xanthan-gum", "xanthangum", "xanthan gums"):
+        assert known[name] == ("binding",)
+    assert known.placed("tri-ethoxycaprylyl silane") == "triethoxycaprylylsilane"
+    assert known.placed("12-hexanediol") is None
+    assert "gum" not in known
+    assert len(known) == len(list(known)) == 3
+
+
+def test_what_is_read_as_several_ingredients_keeps_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "cosing.csv"
+    path.write_text('inci_name,function\n"ROSA EXT., OXIDIZED",Masking\nROSA,\n')
+    assert load_cosing(path) == {"rosa ext., oxidized": ("masking",), "rosa": ()}
+
+
 def test_coverage(inventory: Path) -> None:
-    known = load_cosing(inventory)
-    assert coverage([["water", "unknown"], ["mica", "water"]], known) == 0.75
-    assert math.isnan(coverage([], known))
+    assert coverage([["water", "unknown"], ["mica", "water"]], load_cosing(inventory)).share == 0.75
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
