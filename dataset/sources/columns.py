@@ -1,6 +1,7 @@
 """One column of a customer's file to one canonical column, and which of its cells could not be read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -8,34 +9,74 @@ import pandas as pd
 
 from dataset.errors import DataContractError
 from dataset.ingredients import normalise
+from dataset.sources.number_texts import amounts
+from dataset.sources.size_texts import sizes
 
 Cells: TypeAlias = "pd.Series[Any]"
-Read: TypeAlias = tuple[Cells, "pd.Series[bool]"]
+Mask: TypeAlias = "pd.Series[bool]"
 
 _TRUE: Final = ("true", "t", "yes", "y", "1", "1.0")
 _FALSE: Final = ("false", "f", "no", "n", "0", "0.0")
 _HAS_ZONE: Final = r"\d:\d{2}.*(?:Z|z|[+-]\d{2}(?::?\d{2})?)$"
+_UNIX: Final[Mapping[str, int]] = {"unix_s": 1_000_000, "unix_ms": 1_000}
+_NUMBER: Final = r"^\s*-?[0-9]+(?:\.[0-9]*)?\s*$"
+
+
+@dataclass(frozen=True)
+class Read:
+    """A column as it was read.
+
+    Parameters
+    ----------
+    cells : Series
+        In the type of its role.
+    unread : mapping of str to Series of bool
+        Cells that could not be read, by what they are not: "is not a number".
+    converted : mapping of str to int
+        Cells that were repaired, by how.
+    """
+
+    cells: Cells
+    unread: Mapping[str, Mask] = field(default_factory=dict)
+    converted: Mapping[str, int] = field(default_factory=dict)
 
 
 def labels(cells: Cells) -> Read:
     """Text as it stands; blank is missing."""
-    return cells.mask(cells == ""), _none(cells)
+    texts = cells if _is_text(cells) else cells.astype("str")
+    return Read(texts.mask(texts == ""))
 
 
-def numbers(cells: Cells) -> Read:
-    """Numbers as float64; what is none becomes NaN."""
-    values = pd.to_numeric(cells.mask(cells == "") if _is_text(cells) else cells, errors="coerce")
-    return values.astype(np.float64), values.isna() & _filled(cells)
+def numbers(cells: Cells, decimal: str | None = None) -> Read:
+    """Numbers as float64, currency and thousands taken off; what is none, or ambiguous, becomes NaN."""
+    if not _is_text(cells):
+        return Read(pd.to_numeric(cells, errors="coerce").astype(np.float64))
+    texts = (
+        cells.map(lambda cell: "" if cell is None or cell is pd.NaT else str(cell))
+        if _is_object(cells)
+        else cells
+    )
+    values, ambiguous, repairs = amounts(texts.astype("str"), decimal)
+    unread = values.isna() & _filled(cells)
+    found = {"is not a number": unread & ~ambiguous, "is ambiguous, set `decimal`": ambiguous}
+    return Read(values, found, repairs)
+
+
+def sized(cells: Cells) -> tuple[Read, Read]:
+    """Sizes of packs as millilitres and as grams, float64."""
+    ml, g, repairs = sizes(cells)
+    unread = {"is not a size": ml.isna() & g.isna() & _filled(cells)}
+    return Read(ml, unread, repairs), Read(g)
 
 
 def flags(cells: Cells) -> Read:
     """Yes or no; blank is yes, and what cannot be read is no: better a product too few than one sold out."""
     if pd.api.types.is_bool_dtype(cells):
-        return cells.astype("boolean").fillna(True).astype(bool), _none(cells)
-    words = cells.astype("str").str.strip().str.lower()
+        return Read(cells.astype("boolean").fillna(True).astype(bool))
     filled = _filled(cells)
+    words = cells.astype("str").str.strip().str.lower()
     yes = words.isin(_TRUE) | ~filled
-    return yes.astype(bool), filled & ~words.isin((*_TRUE, *_FALSE))
+    return Read(yes.astype(bool), {"is not a flag": filled & ~words.isin((*_TRUE, *_FALSE))})
 
 
 def words(cells: Cells, separator: str | None) -> Read:
@@ -44,7 +85,7 @@ def words(cells: Cells, separator: str | None) -> Read:
         [word for word in (str(part).strip().lower() for part in _split(cell, separator or ",")) if word]
         for cell in cells
     ]
-    return pd.Series(lists, index=cells.index, dtype=object), _none(cells)
+    return Read(pd.Series(lists, index=cells.index, dtype=object))
 
 
 def ingredient_names(cells: Cells, separator: str | None) -> Read:
@@ -54,19 +95,22 @@ def ingredient_names(cells: Cells, separator: str | None) -> Read:
         else normalise(", ".join(map(str, _split(cell, separator or ","))))
         for cell in cells
     ]  # fmt: skip
-    return pd.Series(lists, index=cells.index, dtype=object), _none(cells)
+    return Read(pd.Series(lists, index=cells.index, dtype=object))
 
 
 def kinds(cells: Cells, names: Mapping[str, str]) -> Read:
     """Kinds of events; those without a translation stay, for the contract to judge."""
-    return cells.replace(dict(names)) if names else cells, _none(cells)
+    if not names:
+        return Read(cells)
+    translated = cells.map(dict(names))
+    return Read(translated.where(translated.notna(), cells).astype("str"))
 
 
-def moments(cells: Cells, time_format: str, timezone: str | None, where: str) -> Read:
+def moments(cells: Cells, formats: Sequence[str], timezone: str | None, where: str) -> Read:
     """Times as datetime64[us, UTC], finer parts cut off; NaT where blank or unreadable.
 
-    A local time that occurs twice, when clocks go back, is taken as the later one; one that never
-    occurs is moved to when clocks had gone forward.
+    Each cell is read by the first of `formats` that it fits. A local time that occurs twice, when clocks
+    go back, is taken as the later one; one that never occurs is moved to when clocks had gone forward.
 
     Raises
     ------
@@ -74,35 +118,49 @@ def moments(cells: Cells, time_format: str, timezone: str | None, where: str) ->
         If a time carries no zone and none is configured.
     """
     filled = _filled(cells)
-    if time_format in ("unix_s", "unix_ms"):
-        unit = 1_000_000 if time_format == "unix_s" else 1_000
-        microseconds = (pd.to_numeric(cells.where(filled), errors="coerce") * unit).round()
+    if isinstance(cells.dtype, pd.DatetimeTZDtype):
+        return Read(cells.dt.tz_convert("UTC").dt.as_unit("us"))
+    if pd.api.types.is_datetime64_dtype(cells):
+        return Read(_localised(cells, cells, timezone, where).dt.as_unit("us"))
+    times = pd.Series(pd.NaT, index=cells.index, dtype="datetime64[us, UTC]")
+    converted: dict[str, int] = {}
+    left = filled
+    for name in formats:
+        if not left.any():
+            break
+        found = _read(cells[left], name, timezone, where)
+        times[found.index] = found
+        if name != formats[0] and len(found):
+            converted[f"read as {name}"] = len(found)
+        left = left & times.isna()
+    return Read(times, {"is not a moment": left}, converted)
+
+
+def _read(cells: Cells, time_format: str, timezone: str | None, where: str) -> Cells:
+    """The moments of those cells that are of this format."""
+    if time_format in _UNIX:
+        if _is_text(cells):
+            cells = cells[cells.astype("str").str.contains(_NUMBER, regex=True)]
+        microseconds = (pd.to_numeric(cells, errors="coerce") * _UNIX[time_format]).round()
         within = microseconds.where(microseconds.abs() < 1e17)  # beyond, pandas raises
-        times = pd.to_datetime(within, unit="us", utc=True)
-    elif isinstance(cells.dtype, pd.DatetimeTZDtype):
-        times = cells.dt.tz_convert("UTC")
-    elif pd.api.types.is_datetime64_dtype(cells):
-        times = _localised(cells, cells, timezone, where)
+        found = pd.to_datetime(within, unit="us", utc=True)
     else:
-        times = _parsed(cells.astype("str"), filled, time_format, timezone, where)
-    times = times.dt.as_unit("us")
-    return times, times.isna() & filled
+        found = _parsed(cells.astype("str"), time_format, timezone, where)
+    return found.dt.as_unit("us").dropna()
 
 
-def _parsed(
-    texts: Cells, filled: "pd.Series[bool]", time_format: str, timezone: str | None, where: str
-) -> Cells:
-    zoned = texts.str.contains(_HAS_ZONE, regex=True) if time_format == "ISO8601" else "%z" in time_format
-    zoned = filled & zoned
+def _parsed(texts: Cells, time_format: str, timezone: str | None, where: str) -> Cells:
+    zoned = pd.Series("%z" in time_format, index=texts.index, dtype=bool)
+    if time_format == "ISO8601":
+        zoned = texts.str.contains(_HAS_ZONE, regex=True).astype(bool)
     parse: Callable[..., Cells] = pd.to_datetime
     times = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us, UTC]")
     if zoned.any():
         found = parse(texts[zoned], format=time_format, utc=True, errors="coerce")
         times[zoned] = found.dt.as_unit("us")
-    local = filled & ~zoned
-    if local.any():
-        found = parse(texts[local], format=time_format, errors="coerce")
-        times[local] = _localised(found, texts[local], timezone, where).dt.as_unit("us")
+    if not zoned.all():
+        found = parse(texts[~zoned], format=time_format, errors="coerce")
+        times[~zoned] = _localised(found, texts[~zoned], timezone, where).dt.as_unit("us")
     return times
 
 
@@ -124,12 +182,12 @@ def _split(cell: object, separator: str) -> list[object]:
 
 
 def _is_text(cells: Cells) -> bool:
-    return pd.api.types.is_string_dtype(cells) or pd.api.types.is_object_dtype(cells)
+    return pd.api.types.is_string_dtype(cells) or _is_object(cells)
 
 
-def _filled(cells: Cells) -> "pd.Series[bool]":
+def _is_object(cells: Cells) -> bool:
+    return pd.api.types.is_object_dtype(cells)
+
+
+def _filled(cells: Cells) -> Mask:
     return (cells.notna() & (cells != "")).astype(bool) if _is_text(cells) else cells.notna()
-
-
-def _none(cells: Cells) -> "pd.Series[bool]":
-    return pd.Series(False, index=cells.index, dtype=bool)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataset.cleaning import clean
+from dataset.cleaning import Cleaning, clean
 from dataset.encoding import encode
 from dataset.errors import ConfigurationError, DataContractError
 from dataset.sources.sequences import Sequences
@@ -60,7 +60,7 @@ def test_malformed_lines_are_rejected_with_their_number(tmp_path: Path) -> None:
     rejected = tables.rejected.set_index("reason")["row"].map(json.loads)
     assert rejected["a user without items"]["line"] == 3
     assert rejected["the user has an earlier line"]["line"] == 5
-    kept, quarantine = clean(tables, max_quarantined_share=0.5)
+    kept, quarantine = clean(tables, Cleaning.default(max_quarantined_share=0.5))
     assert quarantine.counts["interactions"] == {
         "in": 5, "added": 0, "kept": 3, "quarantined": 2, "merged": 0, "cells": 0
     }  # fmt: skip
