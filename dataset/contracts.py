@@ -10,14 +10,25 @@ import pandera.pandas as pa
 from dataset.errors import DataContractError
 from dataset.interactions import KINDS
 
-LISTS: Final = ("ingredients", "functions", "concerns", "avoids")
+TRANSITIONAL_KINDS: Final = ("return", "cancellation")
+"""Kinds of events that a source may give and cleaning settles; no clean table has them."""
+
+LISTS: Final = ("ingredients", "functions", "concerns", "avoids", "regions")
+LIMITS: Final = ("min_age", "max_price")
+"""Optional columns that must be numbers of at least 0: they say what may not be shown."""
+
 TIME_DTYPE: Final = "datetime64[us, UTC]"
 _EARLIEST, _LATEST = pd.Timestamp("1970-01-01", tz="UTC"), pd.Timestamp("2200-01-01", tz="UTC")
 _BLANK = "{0} is blank"
+_WRONG_QUANTITY: Final = "quantity is negative or infinite"
 
 
-def violations(table: str, frame: pd.DataFrame, stated: Sequence[str] = ()) -> pd.DataFrame:
-    """Rows of a canonical table that break its contract.
+def violations(
+    table: str, frame: pd.DataFrame, stated: Sequence[str] = (), kinds: Sequence[str] = KINDS
+) -> pd.DataFrame:
+    """Rows of a canonical table, or of a chunk of one, that break its contract.
+
+    Each row is judged by itself, so the verdicts on the chunks are those on the whole.
 
     Parameters
     ----------
@@ -28,6 +39,9 @@ def violations(table: str, frame: pd.DataFrame, stated: Sequence[str] = ()) -> p
         not be infinite, anything else may be missing.
     stated : sequence of str
         Attribute columns of `interactions`, which must exist.
+    kinds : sequence of str
+        Kinds of events that may occur; before cleaning also `TRANSITIONAL_KINDS`, of which the quantity
+        may be below 0.
 
     Returns
     -------
@@ -39,7 +53,7 @@ def violations(table: str, frame: pd.DataFrame, stated: Sequence[str] = ()) -> p
     DataContractError
         If a column is missing or of another type: then no row can be judged.
     """
-    schema = _schema(table, frame, stated)
+    schema = _schema(table, frame, stated, kinds)
     try:
         schema.validate(frame, lazy=True)
     except pa.errors.SchemaErrors as errors:
@@ -74,12 +88,13 @@ def _refuse_structure(
         )
 
 
-def _schema(table: str, frame: pd.DataFrame, stated: Sequence[str]) -> pa.DataFrameSchema:
-    columns, wide = {
-        "users": (_USERS, []),
-        "items": (_ITEMS, []),
-        "interactions": (_INTERACTIONS, [_RATING]),
-    }[table]
+def _schema(
+    table: str, frame: pd.DataFrame, stated: Sequence[str], kinds: Sequence[str]
+) -> pa.DataFrameSchema:
+    if table == "interactions":
+        columns, wide = {**_INTERACTIONS, "kind": _kind(kinds)}, [_RATING, _QUANTITY]
+    else:
+        columns, wide = {"users": _USERS, "items": {**_ITEMS, "in_stock": _flag(frame)}}[table], []
     declared = [name for name in frame.columns if name not in columns]
     attributes = {str(name): _attribute(str(name), frame[name]) for name in declared}
     promised = {name: _attribute(name, pd.Series([], dtype="str")) for name in stated}
@@ -101,6 +116,16 @@ def _number(name: str, error: str, low: float = -np.inf) -> pa.Column:
     return pa.Column("float64", check, nullable=True)
 
 
+def _kind(kinds: Sequence[str]) -> pa.Column:
+    return pa.Column("str", pa.Check(lambda cells: cells.isin(kinds), error="kind is unknown"))
+
+
+def _flag(items: pd.DataFrame) -> pa.Column:
+    """True or false; a stream that does not tell leaves it missing, and reconciling fills it."""
+    open_ = "in_stock" in items and str(items["in_stock"].dtype) == "boolean"
+    return pa.Column("boolean", nullable=True) if open_ else pa.Column("bool")
+
+
 def _words(name: str, *, required: bool) -> pa.Column:
     check = pa.Check(lambda cells: cells.map(_is_words), error=f"{name} is not a list of words")
     return pa.Column(object, check, required=required)
@@ -113,7 +138,11 @@ def _is_words(cell: Any) -> bool:
 def _attribute(name: str, values: "pd.Series[Any]") -> pa.Column:
     if name in LISTS:
         return _words(name, required=False)
-    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+    is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    if name in LIMITS:
+        check = pa.Check(lambda v: ~np.isinf(v) & ~(v < 0), error=f"{name} is negative or infinite")
+        return pa.Column(None if is_number else "float64", check, nullable=True)
+    if is_number:
         return pa.Column(None, pa.Check(lambda v: ~np.isinf(v), error=f"{name} is infinite"), nullable=True)
     if pd.api.types.is_bool_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
         return pa.Column(None, nullable=True)
@@ -129,15 +158,13 @@ _ITEMS: Final = {
     "price": _number("price", "price is negative or infinite", low=0.0),
     "ingredients": _words("ingredients", required=True),
     "functions": _words("functions", required=True),
-    "in_stock": pa.Column("bool"),
     "launched_at": pa.Column(TIME_DTYPE, nullable=True),
 }
 _INTERACTIONS: Final = {
     "user": _id("user"),
     "item": _id("item"),
-    "kind": pa.Column("str", pa.Check(lambda kinds: kinds.isin(KINDS), error="kind is unknown")),
     "value": _number("value", "value is infinite"),
-    "quantity": _number("quantity", "quantity is negative or infinite", low=0.0),
+    "quantity": _number("quantity", _WRONG_QUANTITY),
     "timestamp": pa.Column(
         TIME_DTYPE,
         pa.Check(
@@ -149,4 +176,7 @@ _INTERACTIONS: Final = {
 _RATING: Final = pa.Check(
     lambda events: (events["kind"] != "rating") | events["value"].between(1.0, 5.0),
     error="a rating is not within 1 and 5",
+)
+_QUANTITY: Final = pa.Check(
+    lambda events: ~(events["quantity"] < 0) | events["kind"].isin(TRANSITIONAL_KINDS), error=_WRONG_QUANTITY
 )

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from dataset.canonical import Tables
-from dataset.cleaning import NAMES, clean
+from dataset.cleaning import NAMES, Cleaning, clean
+from dataset.cleaning.steps.irrelevant import Irrelevant
 from dataset.contracts import TIME_DTYPE
 from dataset.encoding import encode
 from dataset.errors import ConfigurationError, DataContractError
@@ -49,7 +50,7 @@ def test_bad_rows_take_their_events_along() -> None:
         [("x", 1.0), ("y", np.inf)],
         ["a"],
     )
-    cleaned, quarantine = clean(tables, max_quarantined_share=1.0)
+    cleaned, quarantine = clean(tables, Cleaning.default(max_quarantined_share=1.0))
     assert cleaned.interactions["item"].tolist() == ["x"]
     assert quarantine.report()["reasons"] == {
         "users": {},
@@ -66,7 +67,7 @@ def test_bad_rows_take_their_events_along() -> None:
 def test_a_quarantined_user_gets_no_lists_without_what_they_avoid() -> None:
     tables = _tables([("a", "x", 1, 5), ("b", "x", 1, 5)], [("x", 1.0)], ["a", "b"])
     tables.users.loc[0, "age"] = np.inf
-    cleaned, quarantine = clean(tables, max_quarantined_share=0.5)
+    cleaned, quarantine = clean(tables, Cleaning.default(max_quarantined_share=0.5))
     assert cleaned.users["user"].tolist() == ["b"]
     assert quarantine.report()["reasons"]["interactions"] == {"the user was quarantined": 1}
 
@@ -96,12 +97,12 @@ def test_too_much_is_refused_with_the_reasons() -> None:
     with pytest.raises(DataContractError, match=r"At most 5% of interactions .* 1 of 2 .* item \(1\)"):
         clean(tables)
     with pytest.raises(ConfigurationError):
-        clean(tables, max_quarantined_share=2.0)
+        Cleaning.default(max_quarantined_share=2.0)
 
 
 def test_nothing_left_is_refused() -> None:
     with pytest.raises(DataContractError, match=r"Got 1 events and kept none, the most for: unknown item"):
-        clean(_tables([("a", "q", 1, 5)], [("x", 1.0)], ["a"]), max_quarantined_share=1.0)
+        clean(_tables([("a", "q", 1, 5)], [("x", 1.0)], ["a"]), Cleaning.default(1.0))
     with pytest.raises(DataContractError, match="At least one event"):
         clean(_tables([], [("x", 1.0)], ["a"]))
 
@@ -116,7 +117,7 @@ def test_rows_in_are_kept_quarantined_or_merged(seed: int) -> None:
     ]
     items = [(str(draw.choice(ids)), float(draw.choice([1, 2, np.inf, np.nan, -1]))) for _ in range(8)]
     tables = _tables([*events, ("a", "safe", 0, 3.0)], [*items, ("safe", 1.0)], ["a", "b", "a", ""])
-    cleaned, quarantine = clean(tables, max_quarantined_share=1.0)
+    cleaned, quarantine = clean(tables, Cleaning.default(max_quarantined_share=1.0))
     for name in NAMES:
         count = quarantine.counts[name]
         assert count["in"] == len(getattr(tables, name))
@@ -127,4 +128,29 @@ def test_rows_in_are_kept_quarantined_or_merged(seed: int) -> None:
     assert not len(nothing.rows)
     assert encode(again, "x").digest == encode(cleaned, "x").digest
     shuffled = replace(tables, interactions=tables.interactions.sample(frac=1.0, random_state=seed))
-    assert encode(clean(shuffled, 1.0)[0], "x").digest == encode(cleaned, "x").digest
+    assert encode(clean(shuffled, Cleaning.default(1.0))[0], "x").digest == encode(cleaned, "x").digest
+
+
+def test_what_the_configuration_leaves_out_is_no_sign_of_bad_data() -> None:
+    tables = _tables([("a", "x", 1, 5), ("qa", "x", 1, 5), ("qa", "x", 2, 5)], [("x", 1.0)], ["a", "qa"])
+    step = Irrelevant(table="users", column="user", values=["qa"], reason="staff")
+    cleaned, quarantine = clean(tables, Cleaning(steps={"staff": step}))
+    assert cleaned.users["user"].tolist() == cleaned.interactions["user"].tolist() == ["a"]
+    reasons = quarantine.report()["reasons"]
+    assert reasons["users"] == {"left out: staff": 1}
+    assert reasons["interactions"] == {"left out: the user": 2}
+
+
+def test_returns_without_a_step_for_them_are_quarantined() -> None:
+    tables = _tables([("a", "x", 1, 5), ("a", "x", 2, 5)], [("x", 1.0)], ["a"])
+    tables.interactions["kind"] = _text(["purchase", "return"])
+    cleaned, quarantine = clean(tables, Cleaning(steps={}, max_quarantined_share=1.0))
+    assert cleaned.interactions["kind"].tolist() == ["purchase"]
+    assert quarantine.rows["reason"].tolist() == ["kind is return, which no step settles"]
+
+
+def test_reconcile_is_checked() -> None:
+    with pytest.raises(ConfigurationError, match="reconcile"):
+        Cleaning(steps={}, reconcile={"users": "newest"})
+    with pytest.raises(ConfigurationError, match="reconcile"):
+        Cleaning(steps={}, reconcile={"interactions": "last"})

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dataset.contracts import TIME_DTYPE, violations
+from dataset.contracts import TIME_DTYPE, TRANSITIONAL_KINDS, violations
 from dataset.errors import DataContractError
+from dataset.interactions import KINDS
 
 
 def _items(**columns: Any) -> pd.DataFrame:
@@ -95,3 +96,17 @@ def test_structure_is_refused_as_a_whole() -> None:
         violations("interactions", _events(timestamp=naive))
     with pytest.raises(DataContractError, match="skin_type"):
         violations("interactions", _events(value=[np.nan]), ["skin_type"])
+
+
+def test_returns_pass_before_cleaning_only_and_may_have_a_negative_quantity() -> None:
+    kinds = pd.Series(["return", "cancellation", "purchase", "return"], dtype="str")
+    returned = _events(kind=kinds, quantity=np.array([-1.0, 1.0, -1.0, np.inf]))
+    found = _bad(violations("interactions", returned, (), (*KINDS, *TRANSITIONAL_KINDS)))
+    assert found == dict.fromkeys([2, 3], "quantity is negative or infinite")
+    assert sorted(_bad(violations("interactions", returned))) == [0, 1, 2, 3]
+
+
+def test_a_chunk_that_does_not_tell_of_the_stock_keeps_the_contract() -> None:
+    assert _bad(violations("items", _items(in_stock=pd.array([True, None], dtype="boolean")))) == {}
+    with pytest.raises(DataContractError, match="in_stock"):
+        violations("items", _items(in_stock=[1, 0]))

@@ -1,0 +1,1 @@
+"""The steps of cleaning, one idea a module."""
