@@ -13,6 +13,7 @@ from dataset.persistence import Saved
 from ranking.lambdamart import FittedLambdaMart, LambdaMart
 from ranking.ranker import TrainingTables, Watch, nobody
 from ranking.sampling import Sampling
+from ranking.scorers.scorer import Scorer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +50,31 @@ class Bagged:
     def fit(self, tables: TrainingTables, threads: int, watch: Watch = nobody) -> "FittedBag":
         """Train one member after the other on the same tables; `watch` sees the first."""
         built = tables()
+        return self.refitted(self.stopped(lambda: built, threads, watch), lambda: built, threads)
+
+    def stopped(self, tables: TrainingTables, threads: int, watch: Watch = nobody) -> "FittedBag":
+        """Members that have not seen validation but to stop there."""
+        built = tables()
         fitted = {
-            f"member_{number}": replace(self.of, seed=self.of.seed + number).fit(
-                lambda: built, threads, nobody if number else watch
-            )
-            for number in range(self.members)
+            name: member.stopped(lambda: built, threads, nobody if number else watch)
+            for number, (name, member) in enumerate(self._specifications.items())
         }
         return FittedBag(fitted)
+
+    def refitted(self, stopped: "FittedBag", tables: TrainingTables, threads: int) -> "FittedBag":
+        """Each member trained once more on validation too, where it asks for that."""
+        built = tables()
+        again = {
+            name: member.refitted(stopped.members[name], lambda: built, threads)
+            for name, member in self._specifications.items()
+        }
+        return FittedBag(again)
+
+    @property
+    def _specifications(self) -> dict[str, LambdaMart]:
+        return {
+            f"member_{number}": replace(self.of, seed=self.of.seed + number) for number in range(self.members)
+        }
 
 
 @dataclass(frozen=True)
@@ -74,6 +93,20 @@ class FittedBag(Saved):
     def features(self) -> tuple[str, ...]:
         """Columns that all members were trained on."""
         return next(iter(self.members.values())).features
+
+    @property
+    def n_trees(self) -> int:
+        """Trees of all members."""
+        return sum(member.n_trees for member in self.members.values())
+
+    @property
+    def scorers(self) -> tuple[str, ...]:
+        """Which scorer adds up the trees of each member, after any fallback."""
+        return tuple(name for member in self.members.values() for name in member.scorers)
+
+    def with_scorer(self, scorer: Scorer, sample: FeatureMatrix | None = None) -> "FittedBag":
+        """The same members, their trees added up by another scorer: equal scores at another speed."""
+        return FittedBag({name: member.with_scorer(scorer, sample) for name, member in self.members.items()})
 
     def score(self, candidates: Candidates, features: FeatureMatrix | None) -> npt.NDArray[np.float32]:
         """Mean of the members' scores, float32 of shape (len(candidates),)."""

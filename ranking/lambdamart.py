@@ -1,5 +1,6 @@
 """Gradient-boosted trees trained on pairs weighted by what swapping them would change in nDCG."""
 
+import copy
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -16,12 +17,12 @@ from dataset.errors import ArtefactError, ConfigurationError, DataContractError,
 from dataset.feature_matrix import FeatureMatrix
 from dataset.parameters import check_bool, check_choice, check_int, check_mapping, check_number
 from dataset.persistence import Saved
+from ranking.boosting import to_lightgbm, usable, with_rounded_leaves
 from ranking.ranker import TrainingTables, Watch, nobody
 from ranking.sampling import Sampling
+from ranking.scorers.native import Native
+from ranking.scorers.scorer import FittedScorer, Scorer, Trees
 from ranking.table import RankingTable
-
-MAX_ROWS_A_QUERY = 10_000  # LightGBM refuses larger groups
-MAX_GRADE = 30  # LightGBM's table of gains ends there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,14 +92,14 @@ class LambdaMart:
 
     def fit(self, tables: TrainingTables, threads: int, watch: Watch = nobody) -> "FittedLambdaMart":
         """Train on the past snapshots, stop on validation, and train again on all of them."""
+        built = tables()
+        return self.refitted(self.stopped(lambda: built, threads, watch), lambda: built, threads)
+
+    def stopped(self, tables: TrainingTables, threads: int, watch: Watch = nobody) -> "FittedLambdaMart":
+        """Train on the past snapshots alone, and stop on validation: figures on validation are honest."""
         training, validation = tables()
-        usable = [table for table in training if table.grade.any()]
-        if not usable:
-            raise DataContractError(
-                "The ranker needs past queries whose truth retrieval found. Got none; move the cut-off "
-                "later, widen the sources or take ranking=reciprocal_rank_fusion."
-            )
-        names = usable[0].features.names
+        learnt_from = usable(training)
+        names = learnt_from[0].features.names
         unknown = sorted(set(self.monotone) - set(names))
         if unknown:
             raise ConfigurationError(
@@ -106,16 +107,15 @@ class LambdaMart:
                 f"Got {', '.join(unknown)}; see the feature list of the run."
             )
         parameters = self._parameters(names, threads)
-        past = _to_lightgbm(RankingTable.concatenate(usable), parameters)
-        history: dict[str, Any] = {}
+        past = to_lightgbm(RankingTable.concatenate(learnt_from), parameters)
         if not validation.grade.any():  # nDCG would be 1 whatever the trees say
-            booster = lgb.train(parameters, past, num_boost_round=self.num_trees)
-            return self._fitted(booster, validation, history)
+            return _fitted(lgb.train(parameters, past, num_boost_round=self.num_trees))
+        history: dict[str, Any] = {}
         booster = lgb.train(
             parameters,
             past,
             num_boost_round=self.num_trees,
-            valid_sets=[_to_lightgbm(validation, parameters, past)],
+            valid_sets=[to_lightgbm(validation, parameters, past)],
             valid_names=["validation"],
             callbacks=[
                 # min_delta: a difference in the last bits of a mean must not decide
@@ -124,21 +124,20 @@ class LambdaMart:
                 lambda state: watch(state.iteration + 1, _rounded(state.evaluation_result_list[0][2])),
             ],
         )
-        if self.refit:
-            everything = _to_lightgbm(RankingTable.concatenate([validation, *usable]), parameters)
-            booster = lgb.train(parameters, everything, num_boost_round=booster.best_iteration)
-        return self._fitted(booster, validation, history)
+        curve = history["validation"][f"ndcg@{self.stop_at}"]
+        return _fitted(booster, tuple(_rounded(value) for value in curve))
 
-    def _fitted(
-        self, booster: lgb.Booster, table: RankingTable, history: dict[str, Any]
+    def refitted(
+        self, stopped: "FittedLambdaMart", tables: TrainingTables, threads: int
     ) -> "FittedLambdaMart":
-        best = booster.best_iteration if booster.best_iteration > 0 else booster.current_iteration()
-        curve = history.get("validation", {}).get(f"ndcg@{self.stop_at}", [])
-        return FittedLambdaMart(
-            model=_without_threads(booster.model_to_string(num_iteration=best)),
-            features=tuple(booster.feature_name()),
-            validation_curve=tuple(_rounded(value) for value in curve),
-        )
+        """Train once more on validation too, as many trees; what was given, without `refit` or validation."""
+        training, validation = tables()
+        if not self.refit or not stopped.validation_curve:
+            return stopped
+        parameters = self._parameters(stopped.features, threads)
+        everything = to_lightgbm(RankingTable.concatenate([validation, *usable(training)]), parameters)
+        booster = lgb.train(parameters, everything, num_boost_round=stopped.n_trees)
+        return _fitted(booster, stopped.validation_curve)
 
     def _parameters(self, names: Sequence[str], threads: int) -> dict[str, Any]:
         parameters: dict[str, Any] = {
@@ -182,9 +181,38 @@ class FittedLambdaMart(Saved):
     features: tuple[str, ...]
     validation_curve: tuple[float, ...]
     _booster: Any = field(init=False, repr=False, compare=False)
+    _scorer: FittedScorer = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_booster", lgb.Booster(model_str=self.model))
+        object.__setattr__(self, "_scorer", Native().of(self._trees()))
+
+    def _trees(self, sample: npt.NDArray[np.float32] | None = None) -> Trees:
+        return Trees(self.model, sample, self._booster)
+
+    def with_scorer(self, scorer: Scorer, sample: FeatureMatrix | None = None) -> Self:
+        """The same trees, added up by another scorer: equal scores, byte for byte, at another speed.
+
+        Parameters
+        ----------
+        scorer : Scorer
+        sample : FeatureMatrix or None
+            Rows of real features on which it must agree with LightGBM, beside those that are drawn.
+        """
+        rows = None if sample is None else ordered(sample, self.features)
+        other = copy.copy(self)
+        object.__setattr__(other, "_scorer", scorer.of(self._trees(rows)))
+        return other
+
+    @property
+    def scorers(self) -> tuple[str, ...]:
+        """Which scorer adds the trees up, after any fallback."""
+        return (self._scorer.name,)
+
+    @property
+    def n_trees(self) -> int:
+        """Number of trees."""
+        return int(self._booster.num_trees())
 
     def score(self, candidates: Candidates, features: FeatureMatrix | None) -> npt.NDArray[np.float32]:
         """Sum of the leaves; the columns are put in order by name.
@@ -200,12 +228,7 @@ class FittedLambdaMart(Saved):
             raise DataContractError(
                 f"The ranker needs the features that it was trained on. Missing: {missing}; unknown: {extra}."
             )
-        values = features.values
-        if features.names != self.features:
-            values = np.ascontiguousarray(values[:, [features.names.index(name) for name in self.features]])
-        if not len(values):
-            return np.zeros(0, np.float32)
-        return np.asarray(self._booster.predict(values, num_threads=1), np.float32)
+        return self._scorer.score(ordered(features, self.features))
 
     def importance(self) -> dict[str, float]:
         """Share of the total gain of each feature."""
@@ -241,11 +264,29 @@ class FittedLambdaMart(Saved):
         return cls(model.decode(), columns.features, columns.validation_curve)
 
 
+def ordered(matrix: FeatureMatrix, names: tuple[str, ...]) -> npt.NDArray[np.float32]:
+    """The columns named, in that order, float32 of shape (n, len(names)), C-contiguous."""
+    if matrix.names == names:
+        return np.ascontiguousarray(matrix.values)
+    at = [matrix.names.index(name) for name in names]
+    return np.take(matrix.values, at, axis=1)
+
+
 @dataclass(frozen=True)
 class _Columns(Saved):
     features: tuple[str, ...]
     validation_curve: tuple[float, ...]
     digest: str
+
+
+def _fitted(booster: lgb.Booster, curve: tuple[float, ...] = ()) -> "FittedLambdaMart":
+    """The trees up to the best one, their leaves rounded."""
+    best = booster.best_iteration if booster.best_iteration > 0 else booster.current_iteration()
+    return FittedLambdaMart(
+        model=_without_threads(with_rounded_leaves(booster.model_to_string(num_iteration=best))),
+        features=tuple(booster.feature_name()),
+        validation_curve=curve,
+    )
 
 
 def _digest(model: bytes) -> str:
@@ -260,29 +301,3 @@ def _rounded(ndcg: float) -> float:
 def _without_threads(model: str) -> str:
     """The text model without the number of threads that trained it: equal trees, equal bytes."""
     return re.sub(r"^\[num_threads: \d+\]$", "[num_threads: 1]", model, flags=re.MULTILINE)
-
-
-def _to_lightgbm(
-    table: RankingTable, parameters: Mapping[str, Any], reference: lgb.Dataset | None = None
-) -> lgb.Dataset:
-    sizes = np.diff(table.offsets)
-    if sizes.max(initial=0) > MAX_ROWS_A_QUERY:
-        raise DataContractError(
-            f"LightGBM takes at most {MAX_ROWS_A_QUERY:,} candidates a query. Got {sizes.max():,}; "
-            "lower retrieval.budget."
-        )
-    if not ((table.grade >= 0) & (table.grade <= MAX_GRADE)).all():  # so that NaN fails too
-        raise DataContractError(
-            f"Grades must be within 0 and {MAX_GRADE}. Got {table.grade.min()} to {table.grade.max()}."
-        )
-    features = table.features
-    return lgb.Dataset(
-        features.values,
-        label=table.grade.astype(np.float32),
-        group=sizes[sizes > 0],
-        feature_name=list(features.names),
-        categorical_feature=list(features.categorical),
-        reference=reference,
-        params={"verbosity": -1, "num_threads": parameters["num_threads"]},
-        free_raw_data=True,
-    )

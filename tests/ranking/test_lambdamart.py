@@ -8,7 +8,9 @@ from dataset.errors import ArtefactError, DataContractError, ParameterError
 from dataset.feature_matrix import FeatureMatrix
 from dataset.ordering import top_k_of_segments
 from pipeline import artefacts
-from ranking.lambdamart import FittedLambdaMart, LambdaMart, _to_lightgbm
+from ranking.boosting import to_lightgbm, with_rounded_leaves
+from ranking.lambdamart import FittedLambdaMart, LambdaMart
+from ranking.scorers import BitVectors
 from ranking.table import RankingTable
 from tests.contracts import rows
 
@@ -190,9 +192,9 @@ def test_grades_at_the_ends_of_the_range_are_taken(value):
 def test_a_query_with_too_many_candidates_is_refused():
     table = rows.table(1, m=1, size=10_001)
     with pytest.raises(DataContractError, match=r"at most 10,000 candidates a query\. Got 10,001; lower"):
-        _to_lightgbm(table, {"num_threads": 1})
+        to_lightgbm(table, {"num_threads": 1})
     fits = rows.table(1, m=1, size=10_000)
-    _to_lightgbm(fits, {"num_threads": 1}).construct()
+    to_lightgbm(fits, {"num_threads": 1}).construct()
 
 
 def test_queries_without_a_row_are_no_group():
@@ -261,3 +263,35 @@ def test_a_missing_model_is_an_artefact_error(tmp_path):
     (tmp_path / "model.txt").unlink()
     with pytest.raises(ArtefactError, match="must hold a LightGBM text model"):
         FittedLambdaMart.load(tmp_path)
+
+
+def test_sums_of_leaves_are_exact_in_any_order():
+    booster = lgb.Booster(model_str=fit().model)
+    leaves = [
+        booster.get_leaf_output(tree, leaf)
+        for tree, facts in enumerate(booster.dump_model()["tree_info"])
+        for leaf in range(facts["num_leaves"])
+    ]
+    scaled = np.ldexp(leaves, 32)
+    np.testing.assert_array_equal(scaled, np.round(scaled))
+    np.testing.assert_array_equal(leaves, np.float32(leaves))
+
+
+def test_rounding_leaves_hardly_moves_a_score():
+    table = rows.table(5)
+    dataset = to_lightgbm(rows.table(1), {"num_threads": 1})
+    booster = lgb.train({"objective": "lambdarank", "verbosity": -1, "num_threads": 1}, dataset, 300)
+    once = with_rounded_leaves(booster.model_to_string())
+    assert with_rounded_leaves(once) == once
+    values = table.features.values
+    moved = lgb.Booster(model_str=once).predict(values) - booster.predict(values)
+    assert 0 < np.abs(moved).max() < 1e-6
+
+
+def test_another_scorer_gives_the_same_and_is_not_saved(tmp_path):
+    model, matrix = fit(), rows.features(300, 9)
+    fast = model.with_scorer(BitVectors(), matrix)
+    assert (model.scorers, fast.scorers) == (("lightgbm",), ("bitvectors",))
+    np.testing.assert_array_equal(score(fast, matrix), score(model, matrix))
+    fast.save(tmp_path)
+    assert FittedLambdaMart.load(tmp_path).scorers == ("lightgbm",)

@@ -1,6 +1,7 @@
 """Every ranker keeps the contract of rankers."""
 
 from ranking.bagged import Bagged
+from ranking.cascade import Cascade
 from ranking.lambdamart import LambdaMart
 from ranking.reciprocal_rank_fusion import ReciprocalRankFusion
 from ranking.retrieval_order import RetrievalOrder
@@ -23,6 +24,14 @@ class TestXendcg(RankerContract):
 
 class TestBagged(RankerContract):
     ranker = Bagged(of=LambdaMart(**SMALL, feature_fraction=0.5), members=3)
+
+
+class TestCascade(RankerContract):
+    """That all survive, as the order of rows changes the queries here; test_cascade.py looks at fewer."""
+
+    ranker = Cascade(
+        of=LambdaMart(**SMALL), short=LambdaMart(**SMALL), reads=("pair.*",), keep=(1000,), max_loss=1.0
+    )
 
 
 class TestReciprocalRankFusion(RankerContract):
