@@ -25,11 +25,14 @@ class Tables:
     ----------
     users : DataFrame
         `user` (str), then attributes: `age` and other numbers (float), `region`, `skin_type` and other
-        labels (str), `concerns` and `avoids` (list of str). May be empty but for the ids.
+        labels (str), `concerns` and `avoids` (list of str), optional `max_price` (float): nothing dearer is
+        shown. May be empty but for the ids.
     items : DataFrame
         `item`, `name`, `brand` (str), `category` (str, the path: "Skincare > Treatments > Face Serums"),
         `price` (float), `ingredients` (list of str, normalised INCI names in label order), `functions`
-        (list of str), `in_stock` (bool), `launched_at` (datetime64[us, UTC] or NaT).
+        (list of str), `in_stock` (bool), `launched_at` (datetime64[us, UTC] or NaT),
+        optional `min_age` (float, years; NaN: anybody) and `regions` (list of str, where it may be sold, in
+        the words of the users' `region`; empty: everywhere).
     interactions : DataFrame
         `user`, `item` (str), `kind` (purchase|rating|like|save|view|search), `value` (float, rating 1
         to 5 for ratings, else NaN), `quantity` (float), `timestamp` (datetime64[us, UTC]), then columns

@@ -27,6 +27,12 @@ class Items:
     functions : TokenLists
         What the product is for: highlights, concerns, category words, functions of its ingredients.
         A word may repeat: the count is its weight.
+    min_age : float32 array of shape (n,) or None
+        Years that a user must have reached to be shown the item; NaN where anybody may. None where the data
+        does not speak of it.
+    regions : TokenLists or None
+        Where the item may be sold, in the words of the users' region; an empty list: everywhere. None where
+        the data does not speak of it.
     """
 
     brand: Categorical
@@ -36,6 +42,8 @@ class Items:
     launched: npt.NDArray[np.int64]
     ingredients: TokenLists
     functions: TokenLists
+    min_age: npt.NDArray[np.float32] | None = None
+    regions: TokenLists | None = None
 
     def __len__(self) -> int:
         return len(self.price)

@@ -6,11 +6,14 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from dataset.constraints import Constraints
 from dataset.eligibility import Eligibility, ingredient_bits
 from dataset.interactions import Interactions
 from dataset.items import Items
 from dataset.queries import Qrels, Queries
 from dataset.ragged import Categorical, Ragged, offsets_of
+from dataset.repurchase import NEVER
+from dataset.restrictions import age_bits, ceilings_of, prices_of, region_bits
 from dataset.users import Users
 
 
@@ -129,6 +132,8 @@ class Snapshot:
     owned_kinds : tuple of str
         Kinds after which an item counts as got, and is not recommended again; empty where repurchase
         is on.
+    constraints : Constraints
+        What requests are promised beside.
     """
 
     name: str
@@ -142,12 +147,24 @@ class Snapshot:
     catalogue: npt.NDArray[np.bool_]
     event_weights: npt.NDArray[np.float32]
     owned_kinds: tuple[str, ...]
+    constraints: Constraints = field(default_factory=Constraints)
     _bits: tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.request_history is None:
             object.__setattr__(self, "request_history", self.history)
-        object.__setattr__(self, "_bits", ingredient_bits(self.items, self.users))
+        kept = {
+            "avoided_ingredient": ingredient_bits,
+            "under_age": age_bits,
+            "outside_region": region_bits,
+        }
+        sets = [of(self.items, self.users) for name, of in kept.items() if self.constraints.keeps(name)]
+        if not self.constraints.keeps("avoided_ingredient"):
+            sets.append(
+                (np.zeros((len(self.items), 1), np.uint64), np.zeros((len(self.users), 1), np.uint64))
+            )
+        item_bits, user_bits = (np.concatenate(bits, axis=1) for bits in zip(*sets, strict=True))
+        object.__setattr__(self, "_bits", (item_bits, user_bits))
 
     @cached_property
     def known_items(self) -> npt.NDArray[np.int32]:
@@ -186,15 +203,41 @@ class Snapshot:
 
     @cached_property
     def owned(self) -> Ragged:
-        """Items each user has got by the time of asking, a row a user, ascending, distinct."""
-        events = self.request_history
+        """Items each user has got by the time of asking and may not get again yet, a row a user, ascending.
+
+        With `constraints.repurchase`, an item is due once its interval has passed since the user last got it.
+        """
+        events, repurchase = self.request_history, self.constraints.repurchase
+        if not self.constraints.keeps("already_owned"):
+            return Ragged.empty(len(self.users))
         got = events.is_kind(self.owned_kinds)
+        if repurchase is not None:
+            interval = repurchase.intervals(self.history, self.items)[events.item]
+            asked_at = np.full(len(self.users), self.cutoff, np.int64)
+            asked_at[self.queries.user] = self.queries.time
+            got &= (interval == NEVER) | (asked_at[events.user] - events.time < interval)
         return Ragged.from_pairs(events.user[got], events.item[got], len(self.users))
 
     @property
     def available(self) -> npt.NDArray[np.bool_]:
-        """Items that may be recommended at all, bool of shape (n_items,)."""
-        return self.catalogue & self.items.in_stock
+        """Items that may be recommended to anybody at all, bool of shape (n_items,)."""
+        on_offer = self.catalogue & self.items.in_stock
+        if not self.constraints.keeps("out_of_stock"):
+            on_offer = self.catalogue.copy()
+        if self.constraints.max_price is not None and self.constraints.keeps("above_price_ceiling"):
+            on_offer &= self._prices <= np.float32(self.constraints.max_price)
+        return on_offer
+
+    @cached_property
+    def _prices(self) -> npt.NDArray[np.float32]:
+        return prices_of(self.items)
+
+    @cached_property
+    def ceilings(self) -> npt.NDArray[np.float32]:
+        """The most that each user is shown, float32 of shape (n_users,); infinite without a ceiling."""
+        if not self.constraints.keeps("above_price_ceiling"):
+            return np.full(len(self.users), np.inf, np.float32)
+        return ceilings_of(self.users, self.constraints.max_price)
 
     @property
     def is_warm(self) -> npt.NDArray[np.bool_]:
@@ -209,7 +252,14 @@ class Snapshot:
         return Requests(
             queries=queries,
             history=self.histories.take(user),
-            eligibility=Eligibility(self.available, item_bits, user_bits[user], self.owned.take(user)),
+            eligibility=Eligibility(
+                self.available,
+                item_bits,
+                user_bits[user],
+                self.owned.take(user),
+                self._prices,
+                self.ceilings[user],
+            ),
         )
 
 

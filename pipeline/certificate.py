@@ -14,17 +14,23 @@ from dataset.ragged import distinct, offsets_of
 from dataset.snapshot import Snapshot
 from dataset.splits.rules import is_among
 from dataset.vocabulary import Vocabulary
+from pipeline.promises import Promises
 
 VIOLATIONS: Final = (
     "unknown_id",  # rows: of a user or an item that nobody knows, or of a user who belongs to another part
     "avoided_ingredient",  # rows
     "not_in_catalogue",  # rows
     "out_of_stock",  # rows
-    "already_owned",  # rows
+    "under_age",  # rows: the item has a minimum age that the user has not reached, or may not have
+    "outside_region",  # rows: the item may not be sold where the user lives, as far as that is known
+    "above_price_ceiling",  # rows: of the shop or of the user, or the price is unknown and there is one
+    "already_owned",  # rows: the user has the item, and it is not due again
     "otherwise_ineligible",  # rows that may not be shown for a reason that is none of the above
+    "too_many_of_a_brand",  # rows beyond the cap
+    "too_many_of_a_category",  # rows beyond the cap
     "duplicate",  # rows: an item once more in the same list
     "wrong_rank",  # rows: not the position in the list, or above n
-    "short_list",  # lists with fewer than n items, although more are eligible
+    "short_list",  # lists with fewer than n items, although more are eligible and keep the caps
 )
 
 
@@ -38,7 +44,7 @@ class Certificate:
     violations : mapping of str to int
         By kind, in the order of `VIOLATIONS`; all of them 0 if the promises are kept.
     exhausted_lists : int
-        Lists with fewer than n items because no more are eligible.
+        Lists with fewer than n items because no more are eligible, or keep the caps.
     eligible : int64 array of shape (lists,)
         How many items each list could choose from.
     """
@@ -106,20 +112,20 @@ def certify(
     block_size : int
         Queries checked together; changes only speed and memory.
     """
-    size = len(snapshot.queries)
+    size, promises = len(snapshot.queries), Promises.of(snapshot)
     queries = [range(start, min(start + part_size, size)) for start in range(0, size, part_size)]
     return Certificate.merged(
         block
         for rows, table in zip(queries, parts, strict=True)
-        for block in _of_part(table, snapshot, dataset, n, rows, block_size)
+        for block in _of_part(table, promises, dataset, n, rows, block_size)
     )
 
 
 def _of_part(
-    table: pa.Table, snapshot: Snapshot, dataset: Dataset, n: int, queries: range, block_size: int
+    table: pa.Table, promises: Promises, dataset: Dataset, n: int, queries: range, block_size: int
 ) -> Iterator[Certificate]:
     """The certificates of the blocks of a part, which is to hold the lists of `queries`."""
-    asked = snapshot.queries.user[queries.start : queries.stop]
+    asked = promises.snapshot.queries.user[queries.start : queries.stop]
     user, item = _codes(table["user"], dataset.user_ids), _codes(table["item"], dataset.item_ids)
     place = np.minimum(np.searchsorted(asked, user), len(asked) - 1)
     known = np.flatnonzero((asked[place] == user) & (item >= 0))
@@ -130,12 +136,12 @@ def _of_part(
         stop = min(start + block_size, len(asked))
         rows = slice(*np.searchsorted(place, (start, stop)))
         block = np.arange(queries.start + start, queries.start + stop)
-        yield _of_block(snapshot, block, place[rows] - start, item[rows], rank[rows], n, unknown)
+        yield _of_block(promises, block, place[rows] - start, item[rows], rank[rows], n, unknown)
         unknown = 0  # counted once
 
 
 def _of_block(
-    snapshot: Snapshot,
+    promises: Promises,
     queries: npt.NDArray[np.int64],
     row: npt.NDArray[np.int64],
     item: npt.NDArray[np.int32],
@@ -147,7 +153,7 @@ def _of_block(
 
     Parameters
     ----------
-    snapshot : Snapshot
+    promises : Promises
     queries : int64 array of shape (m,)
     row : int64 array of shape (r,)
         Position in `queries` of each row of the lists, ascending.
@@ -156,22 +162,23 @@ def _of_block(
     unknown : int
         Rows that could not be read.
     """
-    eligibility = snapshot.requests(queries).eligibility
-    owned, n_items = eligibility.owned, len(snapshot.items)
+    snapshot = promises.snapshot
+    requests = snapshot.requests(queries)
+    eligibility, owned, n_items = requests.eligibility, requests.eligibility.owned, len(snapshot.items)
     pairs = row * n_items + item
     lengths = np.bincount(row, minlength=len(queries))
     within = np.arange(len(row)) - offsets_of(lengths)[row]
-    wrong = {
-        "avoided_ingredient": (eligibility.item_bits[item] & eligibility.user_bits[row]).any(axis=1),
-        "not_in_catalogue": ~snapshot.catalogue[item],
-        "out_of_stock": ~snapshot.items.in_stock[item],
-        "already_owned": is_among(pairs, owned.rows.astype(np.int64) * n_items + owned.values),
-    }
+    wrong = promises.broken(requests.queries.user[row], item)
+    wrong["already_owned"] = is_among(pairs, owned.rows.astype(np.int64) * n_items + owned.values)
     explained = np.logical_or.reduce(list(wrong.values()))
     wrong["otherwise_ineligible"] = ~eligibility.allows(row, item) & ~explained
+    wrong |= promises.above_caps(row, item)
     wrong["wrong_rank"] = (rank != within + 1) | (rank > n)
     n_eligible = eligibility.n_eligible
     wrong["short_list"] = lengths < np.minimum(n, n_eligible)
+    if promises.caps is not None:
+        for query in np.flatnonzero(wrong["short_list"]):
+            wrong["short_list"][query] = lengths[query] < promises.longest(eligibility.mask(int(query)), n)
     counts = {kind: int(found.sum()) for kind, found in wrong.items()}
     counts |= {"unknown_id": unknown, "duplicate": len(pairs) - len(distinct(pairs))}
     return Certificate(

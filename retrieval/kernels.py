@@ -3,9 +3,9 @@
 All kernels work on a block of queries, single-threaded and without the interpreter's lock: blocks
 run side by side, so that no result depends on the number of threads.
 
-Names of arguments shared by all: `available`, `item_bits`, `user_bits`, `owned_offsets`, `owned` are
-the fields of `dataset.eligibility.Eligibility`; `out_items` and `out_scores`, of shape (m, k), come in
-filled with -1 and -inf.
+Names of arguments shared by all: `available`, `item_bits`, `user_bits`, `prices`, `ceilings`,
+`owned_offsets`, `owned` are `dataset.eligibility.Eligibility.arrays`; `out_items` and `out_scores`, of
+shape (m, k), come in filled with -1 and -inf.
 """
 
 import numba
@@ -15,9 +15,9 @@ from dataset.ordering import heap_push, heap_sort
 
 
 @numba.njit(nogil=True, cache=True)
-def is_allowed(item, row, available, item_bits, user_bits):  # type: ignore[no-untyped-def]
-    """Whether an item is on offer and free of everything that the query's user avoids."""
-    if not available[item]:
+def is_allowed(item, row, available, item_bits, user_bits, prices, ceilings):  # type: ignore[no-untyped-def]
+    """Whether an item is on offer, not above the user's ceiling, and nothing speaks against it."""
+    if not available[item] or prices[item] > ceilings[row]:
         return False
     for word in range(item_bits.shape[1]):  # noqa: SIM110, a generator would not compile
         if item_bits[item, word] & user_bits[row, word]:
@@ -28,7 +28,7 @@ def is_allowed(item, row, available, item_bits, user_bits):  # type: ignore[no-u
 @numba.njit(nogil=True, cache=True)
 def retrieve_through_rows(  # type: ignore[no-untyped-def]
     offsets, rows, weights, data, indices, indptr, n_items,
-    available, item_bits, user_bits, owned_offsets, owned, out_items, out_scores,
+    available, item_bits, user_bits, prices, ceilings, owned_offsets, owned, out_items, out_scores,
 ):  # fmt: skip
     """Best items of the weighted sum of sparse rows: out[q] = top k of sum_e weights[e] * M[rows[e]].
 
@@ -61,7 +61,7 @@ def retrieve_through_rows(  # type: ignore[no-untyped-def]
             if (
                 score > 0
                 and excluded[item] != query
-                and is_allowed(item, query, available, item_bits, user_bits)
+                and is_allowed(item, query, available, item_bits, user_bits, prices, ceilings)
             ):
                 size = heap_push(out_items[query], out_scores[query], size, item, score)
         heap_sort(out_items[query], out_scores[query], size)
@@ -93,8 +93,9 @@ def score_through_rows(  # type: ignore[no-untyped-def]
 
 @numba.njit(nogil=True, cache=True)
 def first_eligible(  # type: ignore[no-untyped-def]
-    row_of_query, order, values, available, item_bits, user_bits, owned_offsets, owned, out_items, out_scores
-):
+    row_of_query, order, values,
+    available, item_bits, user_bits, prices, ceilings, owned_offsets, owned, out_items, out_scores,
+):  # fmt: skip
     """Walk down a list sorted beforehand until k eligible items are found.
 
     `row_of_query`: (m,) the list of each query; `order`: (r, n) item codes, best first; `values`: (r, n)
@@ -110,7 +111,9 @@ def first_eligible(  # type: ignore[no-untyped-def]
             if size == out_items.shape[1] or not values[row, at] > -np.inf:
                 break
             item = order[row, at]
-            if excluded[item] != query and is_allowed(item, query, available, item_bits, user_bits):
+            if excluded[item] != query and is_allowed(
+                item, query, available, item_bits, user_bits, prices, ceilings
+            ):
                 out_items[query, size] = item
                 out_scores[query, size] = values[row, at]
                 size += 1
@@ -119,7 +122,7 @@ def first_eligible(  # type: ignore[no-untyped-def]
 @numba.njit(nogil=True, cache=True)
 def merge_searches(  # type: ignore[no-untyped-def]
     search_offsets, found_items, found_scores, n_items,
-    available, item_bits, user_bits, owned_offsets, owned, out_items, out_scores,
+    available, item_bits, user_bits, prices, ceilings, owned_offsets, owned, out_items, out_scores,
 ):  # fmt: skip
     """Best of several searches a query: the score of an item is the largest that any search gave it.
 
@@ -148,7 +151,9 @@ def merge_searches(  # type: ignore[no-untyped-def]
         size = 0
         for at in range(n_touched):
             item = touched[at]
-            if excluded[item] != query and is_allowed(item, query, available, item_bits, user_bits):
+            if excluded[item] != query and is_allowed(
+                item, query, available, item_bits, user_bits, prices, ceilings
+            ):
                 size = heap_push(out_items[query], out_scores[query], size, item, best[item])
             best[item] = -np.inf
         heap_sort(out_items[query], out_scores[query], size)
@@ -156,8 +161,9 @@ def merge_searches(  # type: ignore[no-untyped-def]
 
 @numba.njit(nogil=True, cache=True)
 def count_eligible(  # type: ignore[no-untyped-def]
-    search_offsets, found_items, available, item_bits, user_bits, owned_offsets, owned, out
-):
+    search_offsets, found_items,
+    available, item_bits, user_bits, prices, ceilings, owned_offsets, owned, out,
+):  # fmt: skip
     """How many of the items that each search found its query's user may get: `out`, (n_searches,)."""
     excluded = np.full(len(available), -1, np.int64)
     for query in range(len(search_offsets) - 1):
@@ -168,7 +174,7 @@ def count_eligible(  # type: ignore[no-untyped-def]
                 if (
                     item >= 0
                     and excluded[item] != query
-                    and is_allowed(item, query, available, item_bits, user_bits)
+                    and is_allowed(item, query, available, item_bits, user_bits, prices, ceilings)
                 ):
                     out[search] += 1
 

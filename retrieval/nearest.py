@@ -60,9 +60,9 @@ class Nearest(Saved):
         self._merge(requests.eligibility, offsets, found, scores, out)
         query = np.repeat(np.arange(len(requests)), np.diff(offsets))
         again = np.unique(query[self._is_cut_short(requests.eligibility, offsets, found, k)])
-        profiles, profile = np.unique(requests.eligibility.user_bits[again], axis=0, return_inverse=True)
-        for number in range(len(profiles)):
-            rows = again[profile.reshape(-1) == number]
+        profile = requests.eligibility.take(again).profiles
+        for number in range(profile.max(initial=-1) + 1):
+            rows = again[profile == number]
             own = np.flatnonzero(np.isin(query, rows))
             self._retrieve_masked(requests.eligibility, rows, np.diff(offsets)[rows], searches[own], out)
         return out
@@ -76,11 +76,7 @@ class Nearest(Saved):
     ) -> npt.NDArray[np.bool_]:
         """Whether a search that ended for its length found fewer than k items that its user may get."""
         n_eligible = np.zeros(len(found), np.int64)
-        count_eligible(
-            offsets, found,
-            eligibility.available, eligibility.item_bits, eligibility.user_bits,
-            eligibility.owned.offsets, eligibility.owned.values, n_eligible,
-        )  # fmt: skip
+        count_eligible(offsets, found, *eligibility.arrays, n_eligible)
         full = (found[:, -1] >= 0) if found.shape[1] == 2 * k else np.zeros(len(found), bool)
         return full & (n_eligible < k)
 
@@ -92,9 +88,9 @@ class Nearest(Saved):
         searches: npt.NDArray[np.float32],
         out: Ranked,
     ) -> None:
-        """Put the lists of queries that avoid the same into `out`, from searches that see no such item."""
+        """Put the lists of queries of one profile into `out`, from searches that see no forbidden item."""
         few = eligibility.take(rows)
-        allowed = few.available & ~(few.item_bits & few.user_bits[0]).any(axis=1)
+        allowed = few.mask_of_profile(0)
         # Widened by what a user owns, k eligible items are found whatever the owned ones are.
         wide = out.items.shape[1] + int(few.owned.lengths.max(initial=0))
         lists = empty_lists(len(rows), out.items.shape[1])
@@ -111,10 +107,8 @@ class Nearest(Saved):
         out: Ranked,
     ) -> None:
         merge_searches(
-            offsets, found, scores, len(self.row_of_item),
-            eligibility.available, eligibility.item_bits, eligibility.user_bits,
-            eligibility.owned.offsets, eligibility.owned.values, out.items, out.scores,
-        )  # fmt: skip
+            offsets, found, scores, len(self.row_of_item), *eligibility.arrays, out.items, out.scores
+        )
 
     def score(
         self, requests: Requests, offsets: npt.NDArray[np.int64], item: npt.NDArray[np.int32]

@@ -43,12 +43,10 @@ class SortedLists(Saved):
     def retrieve(self, requests: Requests, k: int) -> Ranked:
         """The first k eligible items of each user's list."""
         out = empty_lists(len(requests), k)
-        eligibility = requests.eligibility
         sorted_values = np.take_along_axis(self.values, self.order, axis=1)
         first_eligible(
             self.row_of_user[requests.queries.user], self.order, sorted_values,
-            eligibility.available, eligibility.item_bits, eligibility.user_bits,
-            eligibility.owned.offsets, eligibility.owned.values, out.items, out.scores,
+            *requests.eligibility.arrays, out.items, out.scores,
         )  # fmt: skip
         return out
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset.eligibility import Eligibility, ingredient_bits
@@ -67,6 +67,46 @@ def test_an_avoided_word_that_no_item_holds_excludes_nothing(make_dataset):
     item_bits, user_bits = ingredient_bits(dataset.items, users)
     assert not item_bits.any()
     assert user_bits.all()
+
+
+FAMILIES = ("parabens", "Sulfate-free", "no silicones", "fragrance allergens", "alcohol", "PEGs", "parfum")
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_member_of_an_avoided_family_is_never_eligible(make_dataset, seed):
+    rng = np.random.default_rng(seed)
+    dataset = make_dataset(seed)
+    names = np.array([
+        "methylparaben", "sodium laureth sulfate", "dimethicone", "linalool", "alcohol denat", "peg-8",
+        "fragrance",
+        "water", "benzyl alcohol", "pan-thenol",
+    ])  # fmt: skip
+    items = replace(
+        dataset.items, ingredients=TokenLists.of([rng.choice(names, 3) for _ in range(len(dataset.items))])
+    )
+    wishes = np.array([*FAMILIES, "Panthenol", "unheard of"])
+    users = replace(
+        dataset.users, avoids=TokenLists.of([rng.choice(wishes, 2) for _ in range(len(dataset.users))])
+    )
+    meant = {
+        "parabens": {"methylparaben"},
+        "Sulfate-free": {"sodium laureth sulfate"},
+        "no silicones": {"dimethicone"},
+        "fragrance allergens": {"linalool", "benzyl alcohol"},
+        "alcohol": {"alcohol denat"},
+        "PEGs": {"peg-8", "sodium laureth sulfate"},
+        "parfum": {"fragrance"},
+        "Panthenol": {"pan-thenol"},
+        "unheard of": set(),
+    }
+    item_bits, user_bits = ingredient_bits(items, users)
+    nothing = Ragged.empty(len(users))
+    eligibility = Eligibility(np.ones(len(items), bool), item_bits, user_bits, nothing)
+    for user in range(len(users)):
+        forbidden = set().union(*(meant[wish] for wish in users.avoids.words_of(user)))
+        free = [not forbidden & set(items.ingredients.words_of(item)) for item in range(len(items))]
+        assert eligibility.mask(user).tolist() == free
 
 
 def no_bits(n):
