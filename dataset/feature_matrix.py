@@ -27,3 +27,8 @@ class FeatureMatrix:
     def take(self, rows: npt.NDArray[np.integer]) -> "FeatureMatrix":
         """The rows named, in that order."""
         return FeatureMatrix(self.values[rows], self.names, self.categorical)
+
+    def beside(self, other: "FeatureMatrix") -> "FeatureMatrix":
+        """The columns of both, for the same candidates."""
+        values = np.concatenate([self.values, other.values], axis=1)
+        return FeatureMatrix(values, self.names + other.names, self.categorical + other.categorical)

@@ -1,7 +1,7 @@
 """All embeddings and feature families of an experiment, as one."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -50,6 +50,17 @@ class FittedFeatures(Saved):
         """Which columns of a family are kept."""
         names = [f"{key}.{name}" for name in family.names]
         return [at for at, name in enumerate(names) if not any(fnmatchcase(name, p) for p in self.excluded)]
+
+    def giving(self, names: Collection[str]) -> "FittedFeatures":
+        """Only the families that give any of these columns, "family.feature", each with all of its own."""
+        wanted = {name.partition(".")[0] for name in names}
+        return replace(self, families={key: part for key, part in self.families.items() if key in wanted})
+
+    def without(self, other: "FittedFeatures") -> "FittedFeatures":
+        """Only the families that `other` has not."""
+        return replace(
+            self, families={key: part for key, part in self.families.items() if key not in other.families}
+        )
 
     def transform(self, requests: Requests, candidates: Candidates) -> FeatureMatrix:
         """The features of a block of queries.

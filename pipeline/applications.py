@@ -8,8 +8,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
-from rich.table import Table
 
+from dataset.cleaning import Cleaning
 from dataset.errors import ConfigurationError
 from evaluation.losses import losses_table
 from evaluation.skew import check_skew
@@ -19,6 +19,7 @@ from pipeline.cache import Cache
 from pipeline.configuration import build
 from pipeline.experiment import Experiment
 from pipeline.preparation import prepare
+from pipeline.preparation.shown import show
 from pipeline.progress import Stopwatch, output
 from pipeline.run_folder import RunFolder
 from pipeline.sweep import others_go_on
@@ -50,28 +51,19 @@ def run_experiment(config: DictConfig) -> dict[str, Any]:
 
 def run_prepare(config: DictConfig) -> Mapping[str, Any]:
     """Bring a source into the canonical tables; prints what became of its rows."""
-    source = build(config, "dataset")
-    out, limit = checked(lambda: (Path(str(config.out)), config.max_quarantined_share))
-    report = prepare(source, out, limit)
-    console = output()
-    console.print(_counts_table(report))
-    for table, reasons in report["reasons"].items():
-        for reason, count in reasons.items():
-            console.print(f"{table}: {reason}: {count:,}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"Tables: {out}", highlight=False, markup=False, soft_wrap=True)
-    return report
+    source, cleaning = build(config, "dataset"), cleaning_of(config)
+    out = checked(lambda: Path(str(config.out)))
+    outcome = prepare(source, out, cleaning, Stopwatch(Console(stderr=True)))
+    show(outcome, out, output())
+    return outcome.report
 
 
-def _counts_table(report: Mapping[str, Any]) -> Table:
-    """Rows of each table, by what became of them."""
-    names = ("in", "added", "kept", "quarantined", "merged", "cells")
-    table = Table(box=None)
-    table.add_column("table")
-    for name in names:
-        table.add_column("cells emptied" if name == "cells" else name, justify="right")
-    for key, counts in report["tables"].items():
-        table.add_row(key, *(f"{counts[name]:,}" for name in names))
-    return table
+def cleaning_of(config: DictConfig) -> Cleaning:
+    """What a configuration says of cleaning; a run from before there was a choice had the default."""
+    if config.get("cleaning") is None:
+        return Cleaning.default(checked(lambda: config.max_quarantined_share))
+    cleaning: Cleaning = build(config, "cleaning")
+    return cleaning
 
 
 def experiment_of(config: DictConfig) -> Experiment:
@@ -84,6 +76,7 @@ def experiment_of(config: DictConfig) -> Experiment:
             features=build(config, "features"),
             ranking=build(config, "ranking"),
             engine=build(config, "engine"),
+            scorer=build(config, "scorer"),
             cache=Cache(Path(cache_dir) if cache_dir else None),
             block_size=config.block_size,
             stopwatch=Stopwatch(Console(stderr=True)),
@@ -98,7 +91,7 @@ def experiment_of(config: DictConfig) -> Experiment:
             evaluation=build(config, "evaluation"),
             brief=build(config, "brief"),
             seed=config.seed,
-            max_quarantined_share=config.max_quarantined_share,
+            cleaning=cleaning_of(config),
         )
     )
 

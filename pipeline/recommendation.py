@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -9,17 +10,22 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dataset.candidates import Candidates
+from dataset.constraints import Constraints
 from dataset.dataset import Dataset
+from dataset.errors import ParameterError
 from dataset.parameters import check_bool, check_choice, check_int
 from dataset.queries import Qrels, Queries
 from dataset.ragged import Ragged
-from dataset.ranked import Ranked
 from dataset.snapshot import Snapshot
-from dataset.splits.rules import is_among
-from pipeline.engine import Engine, Threads
+from pipeline.engines.engine import Engine
+from pipeline.engines.threads import Threads
+from pipeline.list_cutting import ListCutting, longest
 from pipeline.lists_folder import ListsFolder, Part
 from pipeline.progress import Stopwatch
 from pipeline.two_stage import FittedTwoStage
+from ranking.policy.caps import Caps
+from ranking.scorers.auto import Auto
+from ranking.scorers.scorer import Scorer
 from retrieval.popular import Popular
 from retrieval.source import FittedSource
 
@@ -71,7 +77,7 @@ class Answers:
         The one that stage one of `model` was fitted for; its queries are those to answer.
     popular : FittedSource
     k : int
-        Length of the lists, wherever so many items are eligible.
+        Length of the lists, wherever so many items are eligible and keep the caps.
     """
 
     model: FittedTwoStage
@@ -79,59 +85,29 @@ class Answers:
     popular: FittedSource
     k: int
 
+    @cached_property
+    def cutting(self) -> ListCutting:
+        """What cuts the lists, under the caps of the snapshot's constraints."""
+        return ListCutting(self.popular, self.k, Caps.of(self.snapshot.constraints, self.snapshot.items))
+
     def lists(self, rows: npt.NDArray[np.int64]) -> Lists:
         """The lists of some of the queries."""
         requests = self.snapshot.requests(rows)
         candidates = self.model.stage_one.candidates(requests)
-        ranked = self.model.order(requests, candidates, self.k)
-        items = ranked.items.copy()
-        short = np.flatnonzero(ranked.lengths < np.minimum(self.k, requests.eligibility.n_eligible))
-        if len(short):
-            found = self.popular.retrieve(self.snapshot.requests(rows[short]), self.k)
-            items[short] = filled_up(ranked.take(short), found, len(self.snapshot.items))
-        row, column = np.nonzero(items >= 0)
-        filled = ranked.items[row, column] < 0
-        item = items[row, column]
+        ranked = self.cutting.cut(self.model, requests, candidates)
+        row, column = np.nonzero(ranked.items >= 0)
+        item, score = ranked.items[row, column], ranked.scores[row, column]
+        filled = np.isnan(score)
         sources, names = _provenance(candidates, row, item, filled, len(self.snapshot.items))
         return Lists(
             user=requests.queries.user,
             row=row.astype(np.int32),
             rank=(column + 1).astype(np.int32),
             item=item,
-            score=np.where(filled, np.float32(np.nan), ranked.scores[row, column]),
+            score=score,
             sources=sources,
             names=names,
         )
-
-
-def filled_up(ranked: Ranked, more: Ranked, n_items: int) -> npt.NDArray[np.int32]:
-    """Short lists, each continued by the first of `more` that are not in it yet.
-
-    Returns
-    -------
-    int32 array of the shape of `ranked.items`
-        -1 behind the end of lists that stay short.
-
-    Examples
-    --------
-    >>> zeros = np.zeros((1, 3), np.float32)
-    >>> filled_up(Ranked(np.array([[5, -1, -1]], np.int32), zeros),
-    ...           Ranked(np.array([[7, 5, 6]], np.int32), zeros), 9)
-    array([[5, 7, 6]], dtype=int32)
-    """
-    items = ranked.items.copy()
-    k = items.shape[1]
-    row, column = np.nonzero(items >= 0)
-    own = row.astype(np.int64) * n_items + items[row, column]
-    row, column = np.nonzero(more.items >= 0)
-    item = more.items[row, column]
-    new = ~is_among(row.astype(np.int64) * n_items + item, own)
-    row, item = row[new], item[new]
-    before = np.arange(len(row)) - np.searchsorted(row, row)  # new items of the same row that come first
-    place = ranked.lengths[row] + before
-    fits = place < k
-    items[row[fits], place[fits]] = item[fits]
-    return items
 
 
 def _provenance(
@@ -172,6 +148,13 @@ class Recommendation:
         Users worked on together. Memory grows with it; scores may change in their last bits.
     resume : bool
         Go on where lists of the same plan were cut short; false begins anew. The lists are the same.
+    constraints : Constraints
+        What is promised beside what the data says of products and users; drops none.
+    costs : bool or None
+        Whether the certificate says what each promise costs, measured on the test of the run. None: where
+        `as_of` is `test`. Changes no list.
+    scorer : Scorer
+        How the ranker's trees are added up. Changes only speed.
     engine : Engine
         Changes only speed and memory.
     stopwatch : Stopwatch
@@ -183,6 +166,9 @@ class Recommendation:
     part_size: int = 50_000
     block_size: int = 2048
     resume: bool = True
+    constraints: Constraints = field(default_factory=Constraints)
+    costs: bool | None = None
+    scorer: Scorer = field(default_factory=Auto)
     engine: Engine = field(default_factory=Threads)
     stopwatch: Stopwatch = field(default_factory=Stopwatch, compare=False)
 
@@ -192,20 +178,30 @@ class Recommendation:
         check_choice(self, "as_of", ("latest", "test"))
         check_choice(self, "users", ("all", "warm"))
         check_bool(self, "resume")
+        if self.costs is not None:
+            check_bool(self, "costs")
+        if self.constraints.dropped:
+            raise ParameterError("Constraints", "dropped", "empty for lists", self.constraints.dropped)
+
+    @property
+    def measures_costs(self) -> bool:
+        """Whether the certificate says what each promise costs."""
+        return self.as_of == "test" if self.costs is None else self.costs
 
     def n_parts(self, snapshot: Snapshot) -> int:
         """How many parts the lists of every query of `snapshot` make."""
         return -(-len(snapshot.queries) // self.part_size)
 
     def asked(self, snapshot: Snapshot) -> Snapshot:
-        """The snapshot with the users who get a list as its queries, and no truth."""
+        """The snapshot with the users who get a list as its queries, under the constraints, and no truth."""
         time = np.full(len(snapshot.users), snapshot.cutoff, np.int64)
         time[snapshot.queries.user] = snapshot.queries.time
         user = np.arange(len(snapshot.users), dtype=np.int32)
         if self.users == "warm":
             user = user[snapshot.histories.lengths > 0]
         truth = Qrels(Ragged.empty(len(user)), np.zeros(0, np.int8))
-        return replace(snapshot, queries=Queries(user, time[user]), truth=truth)
+        queries = Queries(user, time[user])
+        return replace(snapshot, queries=queries, truth=truth, constraints=self.constraints)
 
     def write(
         self,
@@ -233,8 +229,7 @@ class Recommendation:
         after_part : callable
             Called when a part is written.
         """
-        k = min(self.n, max(1, int(snapshot.available.sum())))
-        answers = Answers(model, snapshot, POPULAR.fit(snapshot, {}), k)
+        answers = Answers(model, snapshot, POPULAR.fit(snapshot, {}), longest(snapshot, self.n))
         users = pa.array(dataset.user_ids.ids, pa.string())
         items = pa.array(dataset.item_ids.ids, pa.string())
         written = {}
@@ -259,7 +254,7 @@ class Recommendation:
             for start in range(part, min(part + self.part_size, n), self.block_size)
         ]
         part: list[Lists] = []
-        results = self.engine.map(answers.lists, blocks)
+        results = self.engine.map(Answers.lists, answers, blocks)
         tracked = self.stopwatch.track(results, len(blocks), "lists")
         for rows, lists in zip(blocks, tracked, strict=True):
             part.append(lists)

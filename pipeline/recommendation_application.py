@@ -1,9 +1,10 @@
 """From a composed configuration to a folder of lists: what `glowrank recommend` calls."""
 
+import json
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -14,13 +15,14 @@ from rich.console import Console
 from dataset.dataset import Dataset
 from dataset.errors import ArtefactError
 from dataset.snapshot import Snapshot
-from pipeline.applications import checked
+from pipeline.applications import checked, cleaning_of
 from pipeline.artefacts import MANIFEST, sha256
 from pipeline.cache import Cache
 from pipeline.certificate import certify
 from pipeline.configuration import build
+from pipeline.costs import Costs
 from pipeline.fingerprint import fingerprint_of_code
-from pipeline.lists_folder import ListsFolder, Part, totals
+from pipeline.lists_folder import CERTIFICATE, ListsFolder, Part, totals
 from pipeline.preparation import load
 from pipeline.progress import Stopwatch
 from pipeline.recommendation import Recommendation
@@ -42,7 +44,7 @@ def run_recommend(config: DictConfig) -> dict[str, int]:
         assert isinstance(made, DictConfig)  # the manifest vouches for it
         cache = Cache(Path(cache_dir) if cache_dir else None)
         with job.stopwatch.stage("preparation"):
-            dataset = load(build(made, "dataset"), cache, made.seed, made.max_quarantined_share).dataset
+            dataset = load(build(made, "dataset"), cache, made.seed, cleaning_of(made)).dataset
         if dataset.digest != manifest.get("data"):
             if job.as_of == "test":
                 raise ArtefactError(
@@ -59,6 +61,11 @@ def _recommendation(config: DictConfig) -> Recommendation:
     engine = build(config, "engine")
     names = ("n", "as_of", "users", "part_size", "block_size", "resume")
     settings = checked(lambda: {name: config[name] for name in names})
+    settings |= {
+        "constraints": build(config, "constraints"),
+        "scorer": build(config, "scorer"),
+        "costs": checked(lambda: config.certificate.costs),
+    }
     return Recommendation(engine=engine, stopwatch=Stopwatch(Console(stderr=True)), **settings)
 
 
@@ -103,7 +110,8 @@ class Batch:
         plan, job = self.plan, self.job
         parts = folder.kept(plan) if job.resume else {}
         missing = set(range(plan["parts"])) - set(parts)
-        if job.resume and not missing and folder.is_finished(self._facts(plan, parts)):
+        is_finished = folder.is_finished(self._facts(plan, parts)) and self._is_told(folder)
+        if job.resume and not missing and is_finished:
             self.console.print("These lists are finished; resume=false would write them again.")
         else:
             if parts:
@@ -126,6 +134,7 @@ class Batch:
             "run": f"{self.run.resolve().name}-{digest[:8]}",
             "run_manifest": digest,
             **{name: getattr(job, name) for name in settings},
+            "constraints": json.loads(json.dumps(asdict(job.constraints))),
             "data": self.dataset.digest,
             "lists": len(self.snapshot.queries),
             "parts": job.n_parts(self.snapshot),
@@ -146,7 +155,8 @@ class Batch:
 
     def _model(self) -> FittedTwoStage:
         """The model at the moment that is asked for."""
-        model, job = FittedTwoStage.load(self.run / "model"), self.job
+        job = self.job
+        model = replace(FittedTwoStage.load(self.run / "model"), scorer=job.scorer)
         if job.as_of == "test":
             return model
         retrieval, features = build(self.made, "retrieval"), build(self.made, "features")
@@ -159,8 +169,37 @@ class Batch:
         tables = (folder.read(parts[number]) for number in sorted(parts))
         with job.stopwatch.stage("certificate"):
             certificate = certify(tables, self.snapshot, self.dataset, job.n, job.part_size, job.block_size)
-            folder.certify(certificate.as_json())
+            told = certificate.as_json()
+            folder.certify(told)
         certificate.check()
+        if job.measures_costs:
+            with job.stopwatch.stage("costs"):
+                folder.certify(told | {"costs": self._costs()})
+
+    def _is_told(self, folder: ListsFolder) -> bool:
+        """Whether the certificate says what promises cost, where it is to."""
+        if not self.job.measures_costs:
+            return True
+        told = json.loads((folder.path / CERTIFICATE).read_text(encoding="utf-8"))
+        return "costs" in told
+
+    def _costs(self) -> dict[str, Any]:
+        """What each promise costs on the test of the run, which is known only of the run's own data."""
+        if self.dataset.digest != RunFolder(self.run).read().get("data"):
+            why = "the data has changed since the run, so its test is not known any more"
+            self.console.print(f"What promises cost was not measured: {why}.")
+            return {"not_measured": why}
+        job, splitter = self.job, build(self.made, "split")
+        return Costs(
+            model=FittedTwoStage.load(self.run / "model"),
+            test=splitter.split(self.dataset).test,
+            repeats=replace(splitter, repurchase=True).split(self.dataset).test,
+            constraints=job.constraints,
+            evaluation=build(self.made, "evaluation"),
+            n=job.n,
+            engine=job.engine,
+            block_size=job.block_size,
+        ).measure()
 
     def _tell(self, folder: ListsFolder, counts: Mapping[str, int]) -> None:
         if counts["short_lists"]:

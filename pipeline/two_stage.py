@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -20,14 +21,18 @@ from dataset.splits.split import Split
 from evaluation.skew import Histogram, Profile
 from features.feature_set import FeatureSet
 from pipeline.cache import Cache
-from pipeline.engine import Engine, Threads
+from pipeline.engines.engine import Engine
+from pipeline.engines.threads import Threads
 from pipeline.fingerprint import fingerprint, fingerprint_of_code
 from pipeline.progress import Stopwatch
 from pipeline.stage_one import StageOne, StageOneFitter
+from ranking.cascade import FittedCascade, joined
 from ranking.labels import grades
 from ranking.ranker import FittedRanker, Ranker, Watch, nobody
 from ranking.reciprocal_rank_fusion import ReciprocalRankFusion
 from ranking.sampling import Sampling
+from ranking.scorers.auto import Auto
+from ranking.scorers.scorer import Scorer
 from ranking.table import RankingTable
 from retrieval.fusion import Retrieval
 
@@ -49,6 +54,8 @@ class TwoStage:
         How blocks of users are spread. Changes only speed and memory.
     cache : Cache
         Where stages are remembered. Changes only speed.
+    scorer : Scorer
+        How the ranker's trees are added up. Changes only speed.
     block_size : int
         Users worked on together: memory grows with it. Scores may change in their last bits.
     stopwatch : Stopwatch
@@ -59,6 +66,7 @@ class TwoStage:
     ranking: Ranker
     engine: Engine = field(default_factory=Threads)
     cache: Cache = field(default_factory=Cache)
+    scorer: Scorer = field(default_factory=Auto)
     block_size: int = 2048
     stopwatch: Stopwatch = field(default_factory=Stopwatch, compare=False)
 
@@ -85,7 +93,7 @@ class TwoStage:
         def tables() -> tuple[Sequence[RankingTable], RankingTable]:
             with self.stopwatch.stage("training_tables"):
                 *past, validation = (
-                    self._table(fitter, stages[s.name], s, self._sampling)
+                    self._table(fitter, stages[s.name], s, self.sampling)
                     for s in (*split.training, split.validation)
                 )
             with self.stopwatch.stage("profile"):
@@ -93,47 +101,19 @@ class TwoStage:
             return past, validation
 
         with self.stopwatch.stage("training"):
-            ranker = self.ranking.fit(tables, self.engine.workers, watch)
-        learnt_warm_only = bool(ranker.features) and self._sampling.cold_queries == 0
+            ranker = self.ranking.fit(tables, self.engine.budget, watch)
+        learnt_warm_only = bool(ranker.features) and self.sampling.cold_queries == 0
         return FittedTwoStage(
             stage_one=stages[split.test.name],
             ranker=ranker,
             cold_ranker=ReciprocalRankFusion() if learnt_warm_only else ranker,
             profile=profiles[-1] if profiles else None,
+            scorer=self.scorer,
         )
 
-    def count(
-        self,
-        fitted: "FittedTwoStage",
-        requests: Requests,
-        candidates: Candidates,
-        matrix: FeatureMatrix | None,
-    ) -> Histogram | None:
-        """Features of a block at work, in the bins of the training's; None where no ranker reads any.
-
-        Of the queries that training would draw from, so that with `cold_queries` at 0 both are of users
-        with history. Training also left out the queries whose pool holds nothing that the user took; to do
-        so here would read the truth, so this difference stays, and shows as a little skew.
-
-        Parameters
-        ----------
-        fitted : FittedTwoStage
-        requests : Requests
-        candidates : Candidates
-        matrix : FeatureMatrix or None
-            Of the candidates.
-        """
-        if fitted.profile is None or matrix is None:
-            return None
-        queries = self._sampling.queries(requests.queries.user, requests.history.lengths > 0)
-        rows = np.flatnonzero(np.isin(candidates.query, queries))
-        step = _step(len(rows), ROWS_OF_A_BLOCK)
-        rows = rows[_drawn(len(rows), step)]
-        weights = np.full(len(rows), float(step))
-        return fitted.profile.count(matrix, weights, rows=rows, n_queries=len(queries))
-
     @property
-    def _sampling(self) -> Sampling:
+    def sampling(self) -> Sampling:
+        """Which queries and candidates the ranker learns from."""
         sampling = getattr(self.ranking, "sampling", None)
         return sampling if isinstance(sampling, Sampling) else Sampling()
 
@@ -145,7 +125,7 @@ class TwoStage:
         values = np.concatenate([table.features.values[rows] for table, rows in drawn])
         matrix = replace(tables[0].features, values=values)
         n_queries = sum(len(table.offsets) - 1 for table in tables)
-        return Profile.of(matrix, step * self._sampling.weights(grade), n_queries=n_queries)
+        return Profile.of(matrix, step * self.sampling.weights(grade), n_queries=n_queries)
 
     def _table(
         self, fitter: StageOneFitter, stage_one: StageOne, snapshot: Snapshot, sampling: Sampling
@@ -153,43 +133,75 @@ class TwoStage:
         """What the ranker learns from one snapshot, its blocks one after the other."""
         past = fitter.key(snapshot)
         key = fingerprint(past, fingerprint_of_code("ranking"), self.features, sampling)
-
-        def part(rows: npt.NDArray[np.int64]) -> RankingTable:
-            truth = snapshot.truth.take(rows)
-            name = fingerprint(key, snapshot.queries.take(rows), truth)
-            return self.cache.remember("tables", name, lambda: compute(rows, truth))
-
-        def compute(rows: npt.NDArray[np.int64], truth: Qrels) -> RankingTable:
-            candidates = self.candidates(past, stage_one, snapshot.requests(rows))
-            # A query without a positive has no pair to learn from, so its features are not computed.
-            relevant = grades(candidates, truth) > 0
-            use = np.bincount(candidates.query[relevant], minlength=len(rows)) > 0
-            learnt = np.flatnonzero(use)
-            kept = candidates.take(np.flatnonzero(use[candidates.query])).of_queries(learnt)
-            grade = grades(kept, truth.take(learnt))
-            requests = snapshot.requests(rows[learnt])
-            with self.stopwatch.inside("features"):
-                matrix = stage_one.matrix(requests, kept)
-            sample = sampling.sample(requests.queries.user[kept.query], kept.item, grade)
-            offsets = np.searchsorted(sample, kept.offsets).astype(np.int64)
-            return RankingTable(offsets, matrix.take(sample), grade[sample])
-
+        lesson = Lesson(stage_one, snapshot, sampling, past, key, self.cache, self.stopwatch)
         learnt_from = sampling.queries(snapshot.queries.user, snapshot.is_warm)
         if not len(learnt_from):
-            return part(learnt_from)
+            return training_table(lesson, learnt_from)
         blocks = [learnt_from[rows] for rows in self.blocks(len(learnt_from))]
-        parts = self.stopwatch.track(self.engine.map(part, blocks), len(blocks), snapshot.name)
-        return RankingTable.concatenate(list(parts))
-
-    def candidates(self, past: str, stage_one: StageOne, requests: Requests) -> Candidates:
-        """Candidates of a block, remembered under the fingerprints of the past and of the queries."""
-        name = fingerprint(past, requests.queries)
-        with self.stopwatch.inside("retrieval"):
-            return self.cache.remember("candidates", name, lambda: stage_one.candidates(requests))
+        parts = self.engine.map(training_table, lesson, blocks)
+        return RankingTable.concatenate(list(self.stopwatch.track(parts, len(blocks), snapshot.name)))
 
     def blocks(self, n: int) -> list[npt.NDArray[np.int64]]:
         """Rows of each block of n queries."""
         return blocks(n, self.block_size)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the ranker is to learn from one snapshot.
+
+    Parameters
+    ----------
+    stage_one : StageOne
+    snapshot : Snapshot
+    sampling : Sampling
+    past, key : str
+        Fingerprints under which the candidates, and the tables, are remembered.
+    cache : Cache
+    stopwatch : Stopwatch
+    """
+
+    stage_one: StageOne
+    snapshot: Snapshot
+    sampling: Sampling
+    past: str
+    key: str
+    cache: Cache
+    stopwatch: Stopwatch
+
+
+def training_table(lesson: Lesson, rows: npt.NDArray[np.int64]) -> RankingTable:
+    """The table of a block of queries, remembered."""
+    truth = lesson.snapshot.truth.take(rows)
+    name = fingerprint(lesson.key, lesson.snapshot.queries.take(rows), truth)
+    return lesson.cache.remember("tables", name, lambda: _table(lesson, rows, truth))
+
+
+def _table(lesson: Lesson, rows: npt.NDArray[np.int64], truth: Qrels) -> RankingTable:
+    stage_one, snapshot, sampling = lesson.stage_one, lesson.snapshot, lesson.sampling
+    requests = snapshot.requests(rows)
+    candidates = pool(stage_one, requests, lesson.past, lesson.cache, lesson.stopwatch)
+    # A query without a positive has no pair to learn from, so its features are not computed.
+    relevant = grades(candidates, truth) > 0
+    use = np.bincount(candidates.query[relevant], minlength=len(rows)) > 0
+    learnt = np.flatnonzero(use)
+    kept = candidates.take(np.flatnonzero(use[candidates.query])).of_queries(learnt)
+    grade = grades(kept, truth.take(learnt))
+    requests = snapshot.requests(rows[learnt])
+    with lesson.stopwatch.inside("features"):
+        matrix = stage_one.matrix(requests, kept)
+    sample = sampling.sample(requests.queries.user[kept.query], kept.item, grade)
+    offsets = np.searchsorted(sample, kept.offsets).astype(np.int64)
+    return RankingTable(offsets, matrix.take(sample), grade[sample])
+
+
+def pool(
+    stage_one: StageOne, requests: Requests, past: str, cache: Cache, stopwatch: Stopwatch
+) -> Candidates:
+    """Candidates of a block, remembered under the fingerprints of the past and of the queries."""
+    name = fingerprint(past, requests.queries)
+    with stopwatch.inside("retrieval"):
+        return cache.remember("candidates", name, lambda: stage_one.candidates(requests))
 
 
 @dataclass(frozen=True)
@@ -206,21 +218,46 @@ class FittedTwoStage(Saved):
     profile : Profile or None
         How the features were spread in all tables that the ranker was handed, those of the past snapshots
         and of validation; None for a ranker that reads none.
+    scorer : Scorer
+        How the ranker's trees are added up. Changes only speed.
     """
 
     stage_one: StageOne
     ranker: Any
     cold_ranker: Any
     profile: Profile | None = None
+    scorer: Scorer = field(default_factory=Auto)
+
+    @cached_property
+    def _scoring(self) -> Any:
+        """The ranker with its scorer, made where it is first used: a worker is handed the trees alone."""
+        fast = getattr(self.ranker, "with_scorer", None)
+        return fast(self.scorer) if fast else self.ranker
 
     def rank(self, requests: Requests, k: int) -> Ranked:
         """The k best items of each query of a block."""
         return self.order(requests, self.stage_one.candidates(requests), k)
 
     def order(self, requests: Requests, candidates: Candidates, k: int) -> Ranked:
-        """The k best of given candidates."""
-        scores = self.score(requests, candidates, self.matrix(requests, candidates))
+        """The k best of given candidates; behind a cascade, few of them get all features."""
+        if isinstance(self.ranker, FittedCascade) and self.ranker.keep:
+            scores = self._cascaded(requests, candidates, k)
+        else:
+            scores = self.score(requests, candidates, self.matrix(requests, candidates))
         return top_k_of_segments(candidates.offsets, candidates.item, scores, k)
+
+    def _cascaded(self, requests: Requests, candidates: Candidates, k: int) -> npt.NDArray[np.float32]:
+        """Scores of given candidates, those that no list of k items can reach from the short model alone."""
+        ranker: FittedCascade = self._scoring
+        families = self.stage_one.features
+        first_families = families.giving(ranker.first_features)
+        matrix = first_families.transform(requests, candidates)
+        first = ranker.first_scores(candidates, matrix)
+        rows = ranker.survivors(candidates, first, at_least=k)
+        few = candidates.take(rows)
+        rest = families.without(first_families).transform(requests, few)
+        scores = joined(candidates, first, rows, ranker.full.score(few, matrix.take(rows).beside(rest)))
+        return self._with_cold(requests, candidates, matrix, scores)
 
     def matrix(self, requests: Requests, candidates: Candidates) -> FeatureMatrix | None:
         """Features of given candidates; None where the ranker reads none."""
@@ -231,11 +268,53 @@ class FittedTwoStage(Saved):
         self, requests: Requests, candidates: Candidates, matrix: FeatureMatrix | None
     ) -> npt.NDArray[np.float32]:
         """Score of given candidates, float32 of shape (len(candidates),)."""
-        scores: npt.NDArray[np.float32] = self.ranker.score(candidates, matrix)
+        return self._with_cold(requests, candidates, matrix, self._scoring.score(candidates, matrix))
+
+    def _with_cold(
+        self,
+        requests: Requests,
+        candidates: Candidates,
+        matrix: FeatureMatrix | None,
+        scores: npt.NDArray[np.float32],
+    ) -> npt.NDArray[np.float32]:
+        """`scores`, and those of the cold ranker for users without history, if it is another."""
+        if self.cold_ranker is self.ranker:
+            return scores
         is_cold = requests.history.lengths[candidates.query] == 0
         if is_cold.any():
             scores = np.where(is_cold, self.cold_ranker.score(candidates, matrix), scores)
         return scores
+
+    def count(
+        self,
+        sampling: Sampling,
+        requests: Requests,
+        candidates: Candidates,
+        matrix: FeatureMatrix | None,
+    ) -> Histogram | None:
+        """Features of a block at work, in the bins of the training's; None where no ranker reads any.
+
+        Of the queries that training would draw from, so that with `cold_queries` at 0 both are of users
+        with history. Training also left out the queries whose pool holds nothing that the user took; to do
+        so here would read the truth, so this difference stays, and shows as a little skew.
+
+        Parameters
+        ----------
+        sampling : Sampling
+            Of the training.
+        requests : Requests
+        candidates : Candidates
+        matrix : FeatureMatrix or None
+            Of the candidates.
+        """
+        if self.profile is None or matrix is None:
+            return None
+        queries = sampling.queries(requests.queries.user, requests.history.lengths > 0)
+        rows = np.flatnonzero(np.isin(candidates.query, queries))
+        step = _step(len(rows), ROWS_OF_A_BLOCK)
+        rows = rows[_drawn(len(rows), step)]
+        weights = np.full(len(rows), float(step))
+        return self.profile.count(matrix, weights, rows=rows, n_queries=len(queries))
 
     def recommend(
         self, snapshot: Snapshot, n: int, engine: Engine | None = None, block_size: int = 2048
@@ -252,8 +331,18 @@ class FittedTwoStage(Saved):
             Users worked on together; memory grows with it.
         """
         rows = blocks(len(snapshot.queries), block_size)
-        lists = (engine or Threads()).map(lambda part: self.rank(snapshot.requests(part), n), rows)
-        return Ranked.concatenate(list(lists))
+        return Ranked.concatenate(list((engine or Threads()).map(_ranked, _Asked(self, snapshot, n), rows)))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    model: FittedTwoStage
+    snapshot: Snapshot
+    n: int
+
+
+def _ranked(asked: _Asked, rows: npt.NDArray[np.int64]) -> Ranked:
+    return asked.model.rank(asked.snapshot.requests(rows), asked.n)
 
 
 def blocks(n: int, size: int) -> list[npt.NDArray[np.int64]]:

@@ -11,17 +11,31 @@ import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import DictConfig, OmegaConf
 
+from dataset.constraints import Constraints
 from dataset.errors import ConfigurationError, DataContractError, ParameterError
+from dataset.repurchase import Repurchase
 from pipeline.applications import experiment_of, resolved
 from pipeline.configuration import build, check_targets
 from pipeline.experiment import Experiment
 from pipeline.tuning.space import Space
 
 CONF = Path(__file__).parents[2] / "conf"
-GROUPS = ("dataset", "split", "features", "retrieval", "ranking", "evaluation", "brief", "engine")
-ROOTS = ("audit", "compare", "experiment", "gate", "prepare", "publish", "recommend", "tune")
+GROUPS = (
+    "dataset",
+    "split",
+    "features",
+    "retrieval",
+    "ranking",
+    "evaluation",
+    "brief",
+    "engine",
+    "cleaning",
+    "scorer",
+)
+ROOTS = ("audit", "compare", "experiment", "explore", "gate", "prepare", "publish", "recommend", "tune")
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 TARGETS = [path.stem for path in sorted((CONF / "target").glob("*.yaml"))]
+CONSTRAINTS = [path.stem for path in sorted((CONF / "constraints").glob("*.yaml"))]
 SWEEPS = [path.stem for path in sorted((CONF / "sweep").glob("*.yaml"))]
 SPACES = [path.stem for path in sorted((CONF / "space").glob("*.yaml"))]
 EXPERIMENTS = [path.stem for path in sorted((CONF / "experiment").glob("*.yaml"))]
@@ -41,13 +55,14 @@ def composed(root: str, *overrides: str) -> DictConfig:
 
 
 def test_every_yaml_is_covered() -> None:
-    names = {"experiment", "space", "sweep", "target", *GROUPS}
+    names = {"constraints", "experiment", "space", "sweep", "target", *GROUPS}
     covered = {
         *CHOICES,
         *(("experiment", name) for name in EXPERIMENTS),
         *(("sweep", name) for name in SWEEPS),
         *(("space", name) for name in SPACES),
         *(("target", name) for name in TARGETS),
+        *(("constraints", name) for name in CONSTRAINTS),
     }
     found = {(path.parent.name, path.stem) for path in CONF.glob("*/*.yaml")}
     assert found == covered
@@ -90,6 +105,12 @@ def test_every_search_space_holds_the_default_configuration(name: str) -> None:
     assert isinstance(experiment_of(config), Experiment)
     space = Space.of(build(config, "tune").space, config)
     assert space.start == {key: OmegaConf.select(config, key) for key in space.distributions}
+
+
+@pytest.mark.parametrize("name", CONSTRAINTS)
+def test_every_choice_of_constraints_composes_and_builds(name: str) -> None:
+    found = build(composed("recommend", f"constraints={name}", "run=a", "out=b"), "constraints")
+    assert found == Constraints(repurchase=Repurchase() if name == "repurchase" else None)
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -8,11 +8,15 @@ import pytest
 
 from dataset import Shop, Temporal
 from dataset.errors import ConfigurationError, DataContractError
+from dataset.ordering import top_k_of_segments
 from features import FeatureSet, FunctionalityVectors, Popularity, RetrievalScores
 from pipeline import TwoStage, load
-from pipeline.engine import Serial, Threads
+from pipeline.engines import Serial, Threads
 from pipeline.two_stage import FittedTwoStage
 from ranking import LambdaMart, ReciprocalRankFusion
+from ranking.cascade import Cascade
+from ranking.sampling import Sampling
+from ranking.scorers.native import Native
 from retrieval import Content, Popular, Retrieval, Transitions
 
 
@@ -106,6 +110,35 @@ def test_a_ranker_without_features_has_no_profile(split, tmp_path):
     assert fitted.profile is None
     requests = split.test.requests()
     candidates = fitted.stage_one.candidates(requests)
-    assert specification.count(fitted, requests, candidates, fitted.matrix(requests, candidates)) is None
+    matrix = fitted.matrix(requests, candidates)
+    assert fitted.count(specification.sampling, requests, candidates, matrix) is None
     fitted.save(tmp_path / "model")
     assert FittedTwoStage.load(tmp_path / "model").profile is None
+
+
+@pytest.mark.parametrize("cold_queries", [0.0, 0.5])
+def test_behind_a_cascade_lists_are_those_of_all_features(split, cold_queries):
+    ranking = LambdaMart(
+        num_leaves=4, num_trees=10, min_rows_a_leaf=5, sampling=Sampling(cold_queries=cold_queries)
+    )
+    cascade = Cascade(of=ranking, short=ranking, reads=("retrieval.*",), keep=(10, 20), max_loss=1.0)
+    fitted = recommender(ranking=cascade).fit(split)
+    assert fitted.ranker.keep == 10
+    requests = split.test.requests(np.arange(len(split.test.queries)))
+    candidates = fitted.stage_one.candidates(requests)
+    assert np.diff(candidates.offsets).max() > 10
+    whole = fitted.score(requests, candidates, fitted.matrix(requests, candidates))
+    expected = top_k_of_segments(candidates.offsets, candidates.item, whole, 8)
+    lists = fitted.order(requests, candidates, 8)
+    np.testing.assert_array_equal(lists.items, expected.items)
+    np.testing.assert_array_equal(lists.scores, expected.scores)
+
+
+def test_the_scorer_changes_no_list(split):
+    fitted = recommender().fit(split)
+    slow = replace(fitted, scorer=Native())
+    assert fitted._scoring.scorers == ("bitvectors",)
+    assert slow._scoring.scorers == ("lightgbm",)
+    np.testing.assert_array_equal(
+        fitted.recommend(split.test, 10).items, slow.recommend(split.test, 10).items
+    )
