@@ -12,6 +12,7 @@ from scripts.words import as_overrides
 VERBS: Final = {
     "experiment": "train, measure and explain a two-stage recommender",
     "prepare": "bring raw files into the canonical tables, every row accounted for",
+    "explore": "show what is in the data, and where to cut it, before anything is trained",
     "recommend": "write the N best items of every user, with the model of a run",
     "publish": "put lists where the shop reads them, all or nothing",
     "tune": "search for good hyper-parameters on validation",
