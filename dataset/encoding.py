@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,36 @@ from dataset.ragged import Categorical, Ragged, TokenLists, offsets_of
 from dataset.users import Users
 from dataset.vocabulary import Vocabulary
 
+_BLOCK: Final = 1_000_000  # events coded together; memory grows with it, results do not
+
+
+class TablesInParts(Protocol):
+    """Clean tables whose events come part by part, so that never all of them are there as strings."""
+
+    @property
+    def users(self) -> pd.DataFrame:
+        """As in `Tables`."""
+        ...
+
+    @property
+    def items(self) -> pd.DataFrame:
+        """As in `Tables`."""
+        ...
+
+    @property
+    def stated(self) -> Sequence[str]:
+        """As in `Tables`."""
+        ...
+
+    @property
+    def oracle(self) -> Oracle | None:
+        """As in `Tables`."""
+        ...
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        """Frames like `Tables.interactions`, in any order and of any length."""
+        ...
+
 
 @runtime_checkable
 class RowOracle(Protocol):
@@ -29,13 +59,14 @@ class RowOracle(Protocol):
         ...
 
 
-def encode(tables: Tables, name: str, seed: int = 0) -> Dataset:
+def encode(tables: Tables | TablesInParts, name: str, seed: int = 0) -> Dataset:
     """Code clean tables.
 
     Parameters
     ----------
-    tables : Tables
-        As `clean` leaves them: ids distinct, every event's user and item known.
+    tables : Tables or TablesInParts
+        As `clean` leaves them: ids distinct, every event's user and item known. Events that come in parts
+        are coded part by part: beyond the codes, 21 bytes an event, memory grows with the largest part.
     name : str
         Name of the dataset, for reports.
     seed : int
@@ -111,22 +142,67 @@ def _items(items: pd.DataFrame, rows: npt.NDArray[np.int64]) -> Items:
         launched=_seconds(items["launched_at"].iloc[rows]),
         ingredients=_words(items, "ingredients", rows),
         functions=_words(items, "functions", rows),
+        min_age=_optional_number(items, "min_age", rows),
+        regions=_words(items, "regions", rows) if "regions" in items else None,
     )
 
 
-def _interactions(tables: Tables, user_ids: Vocabulary, item_ids: Vocabulary) -> Interactions:
-    events = tables.interactions
-    coded = Interactions(
-        user=_codes(events["user"], user_ids, "user"),
-        item=_codes(events["item"], item_ids, "item"),
-        kind=_codes(events["kind"], Vocabulary(KINDS), "kind").astype(np.int8),
-        value=events["value"].to_numpy(np.float32, na_value=np.nan),
-        time=_seconds(events["timestamp"]),
-        stated={name: _labels(events[name]) for name in tables.stated},
-    )
-    if (coded.time == UNKNOWN_TIME).any():
-        raise DataContractError("Every event must have a timestamp. Got some without: clean the tables.")
+def _optional_number(
+    frame: pd.DataFrame, column: str, rows: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32] | None:
+    return frame[column].iloc[rows].to_numpy(np.float32, na_value=np.nan) if column in frame else None
+
+
+def _interactions(tables: Tables | TablesInParts, user_ids: Vocabulary, item_ids: Vocabulary) -> Interactions:
+    users, items, kinds = (pd.Index(ids, dtype=object) for ids in (user_ids.ids, item_ids.ids, KINDS))
+    stated = {name: _Labels() for name in tables.stated}
+    columns: dict[str, list[npt.NDArray[Any]]] = {
+        name: [] for name in ("user", "item", "kind", "value", "time")
+    }
+    for events in _blocks(tables):
+        columns["user"].append(_codes(events["user"], users, "user"))
+        columns["item"].append(_codes(events["item"], items, "item"))
+        columns["kind"].append(_codes(events["kind"], kinds, "kind").astype(np.int8))
+        columns["value"].append(events["value"].to_numpy(np.float32, na_value=np.nan))
+        columns["time"].append(_seconds(events["timestamp"]))
+        if (columns["time"][-1] == UNKNOWN_TIME).any():
+            raise DataContractError("Every event must have a timestamp. Got some without: clean the tables.")
+        for name, labels in stated.items():
+            labels.add(events[name])
+    types = {"user": np.int32, "item": np.int32, "kind": np.int8, "value": np.float32, "time": np.int64}
+    # Taken out of the mapping one by one, so that only one column is there twice.
+    whole = {name: np.concatenate([np.zeros(0, dtype), *columns.pop(name)]) for name, dtype in types.items()}
+    coded = Interactions(**whole, stated={name: labels.categorical() for name, labels in stated.items()})
+    del whole
     return _settled(coded.sorted())
+
+
+def _blocks(tables: Tables | TablesInParts) -> Iterator[pd.DataFrame]:
+    """The events, at most `_BLOCK` at a time."""
+    parts = iter([tables.interactions]) if isinstance(tables, Tables) else tables.parts()
+    for part in parts:
+        yield from (part.iloc[at : at + _BLOCK] for at in range(0, len(part), _BLOCK))
+
+
+class _Labels:
+    """Labels of one column, coded part by part: first as they appear, in the end as they sort."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+        self._parts: list[npt.NDArray[np.int32]] = []
+
+    def add(self, column: "pd.Series[str]") -> None:
+        """Code the next part."""
+        part = _labels(column)
+        codes = [self._seen.setdefault(name, len(self._seen)) for name in part.names]
+        self._parts.append(np.array([*codes, -1], np.int32)[part.codes])  # -1, missing, is the last
+
+    def categorical(self) -> Categorical:
+        """All parts, in their order."""
+        names = sorted(self._seen)
+        place = np.full(len(names) + 1, -1, np.int32)
+        place[[self._seen[name] for name in names]] = np.arange(len(names), dtype=np.int32)
+        return Categorical(place[np.concatenate([np.zeros(0, np.int32), *self._parts])], tuple(names))
 
 
 def _settled(events: Interactions) -> Interactions:
@@ -139,9 +215,10 @@ def _settled(events: Interactions) -> Interactions:
     return events.take(np.lexsort((*rest, events.value, *reversed(keys))))
 
 
-def _codes(ids: "pd.Series[str]", vocabulary: Vocabulary, column: str) -> npt.NDArray[np.int32]:
+def _codes(ids: "pd.Series[str]", known: pd.Index, column: str) -> npt.NDArray[np.int32]:
+    """The place of each id among those known, whose table of hashes is made at the first call only."""
     positions, distinct = pd.factorize(ids)
-    codes = vocabulary.encode(pd.Series(distinct, dtype="str"))
+    codes = known.get_indexer(pd.Index(distinct, dtype=object)).astype(np.int32)
     if (codes < 0).any() or (positions < 0).any():
         unknown = distinct[int(np.argmin(codes))] if (codes < 0).any() else None
         raise DataContractError(
@@ -181,7 +258,8 @@ def _digest(
     digest = hashlib.sha256()
     named = {"user_ids": user_ids.ids, "item_ids": item_ids.ids, **vars(users)}
     for name, value in {**named, **vars(items), **vars(events)}.items():
-        _feed(digest, name, value)
+        if value is not None:  # an optional column that the data lacks leaves the digest as it was
+            _feed(digest, name, value)
     return digest.hexdigest()
 
 
@@ -190,7 +268,7 @@ def _feed(digest: "hashlib._Hash", name: str, value: object) -> None:
     if isinstance(value, np.ndarray):
         content = np.where(np.isnan(value), np.float32(np.nan), value) if value.dtype.kind == "f" else value
         digest.update(f"{content.dtype.str}{content.shape}".encode())
-        digest.update(np.ascontiguousarray(content).tobytes())
+        digest.update(np.ascontiguousarray(content).data if content.size else b"")
     elif isinstance(value, tuple):
         digest.update(json.dumps(value).encode())
     elif isinstance(value, Mapping):

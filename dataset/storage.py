@@ -1,10 +1,15 @@
-"""Canonical tables on disk: a folder of Parquet files and a report, byte-equal for equal tables."""
+"""Prepared tables on disk: Parquet files, the events a file a month, and a report with checksums.
+
+    users.parquet  items.parquet  interactions/part-YYYY-MM[-bucket].parquet  quarantine/  oracle/
+    report.json
+
+Older folders, which have all events in `interactions.parquet`, are read too.
+"""
 
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,43 +18,79 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataset.canonical import Tables
-from dataset.cleaning import NAMES, Quarantine
-from dataset.contracts import LISTS
+from dataset.contracts import LISTS, TIME_DTYPE
+from dataset.dataset import Oracle
 from dataset.errors import ArtefactError
-from dataset.persistence import Saved, load
+from dataset.persistence import load
 
-_REPORT: Final = "report.json"
-_ORACLE: Final = "oracle"
+REPORT: Final = "report.json"
+ORACLE: Final = "oracle"
+PARTS: Final = "interactions"
+EVENT_COLUMNS: Final = {
+    "user": "str", "item": "str", "kind": "str", "value": "float64", "quantity": "float64",
+    "timestamp": TIME_DTYPE,
+}  # fmt: skip
 
 
-def write_tables(tables: Tables, quarantine: Quarantine, folder: Path) -> None:
-    """Write clean tables and what cleaning took out.
+@dataclass(frozen=True)
+class StoredTables:
+    """The tables of a folder, read when they are asked for; the events part by part.
 
     Parameters
     ----------
-    tables : Tables
-    quarantine : Quarantine
-        From the same call of `clean`.
     folder : Path
-        Made if need be, its old tables replaced: `users.parquet`, `items.parquet`,
-        `interactions.parquet`, `quarantine.parquet`, `oracle/` if there is one that can be saved, and
-        last `report.json` with counts and checksums; without it nothing counts as written.
+        Verified by `open_tables`.
+    stated : sequence of str
+        Attribute columns of the events.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _REPORT).unlink(missing_ok=True)
-    shutil.rmtree(folder / _ORACLE, ignore_errors=True)
-    for name in NAMES:
-        _write_frame(getattr(tables, name), folder / f"{name}.parquet")
-    _write_frame(quarantine.rows, folder / "quarantine.parquet")
-    if isinstance(tables.oracle, Saved):
-        tables.oracle.save(folder / _ORACLE)
-    report = {**quarantine.report(), "stated": list(tables.stated), "files": _checksums(folder)}
-    text = json.dumps(report, indent=1, ensure_ascii=False, sort_keys=True)
-    _replace(folder / _REPORT, text.encode())
+
+    folder: Path
+    stated: Sequence[str]
+
+    @property
+    def users(self) -> pd.DataFrame:
+        """As in `Tables`."""
+        return _read_frame(self.folder / "users.parquet")
+
+    @property
+    def items(self) -> pd.DataFrame:
+        """As in `Tables`."""
+        return _read_frame(self.folder / "items.parquet")
+
+    @property
+    def oracle(self) -> Oracle | None:
+        """The true choice model, where there is one."""
+        folder = self.folder / ORACLE
+        oracle: Oracle | None = load(folder) if folder.is_dir() else None
+        return oracle
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files of the events, oldest month first."""
+        whole = self.folder / f"{PARTS}.parquet"
+        return [whole] if whole.is_file() else sorted((self.folder / PARTS).glob("*.parquet"))
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        """The events in frames like `Tables.interactions`, a row group or a small file at a time."""
+        for path in self.paths:
+            yield from _frames(path)
+
+    def whole(self) -> Tables:
+        """All at once."""
+        none = pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in EVENT_COLUMNS.items()})
+        none = none.assign(**{name: pd.Series([], dtype="str") for name in self.stated})
+        parts = list(self.parts())
+        return Tables(
+            users=self.users,
+            items=self.items,
+            interactions=pd.concat(parts, ignore_index=True) if parts else none,
+            stated=tuple(self.stated),
+            oracle=self.oracle,
+        )
 
 
-def read_tables(folder: Path) -> Tables:
-    """Read what `write_tables` wrote.
+def open_tables(folder: Path) -> StoredTables:
+    """The tables of a folder, verified by checksum.
 
     Raises
     ------
@@ -58,20 +99,26 @@ def read_tables(folder: Path) -> Tables:
     """
     report = read_report(folder)
     stored = report.get("files")
-    found = _checksums(folder)
+    found = checksums(folder)
     if not isinstance(stored, dict) or stored != found:
         stored = stored if isinstance(stored, dict) else {}
         wrong = sorted(name for name in {*stored, *found} if stored.get(name) != found.get(name))
         raise ArtefactError(
-            f"{folder} must hold the tables as they were written. Differing: {', '.join(wrong) or _REPORT}. "
+            f"{folder} must hold the tables as they were written. Differing: {', '.join(wrong) or REPORT}. "
             "Prepare the data again."
         )
-    has_oracle = (folder / _ORACLE).is_dir()
-    return Tables(
-        **{name: _read_frame(folder / f"{name}.parquet") for name in NAMES},
-        stated=tuple(report["stated"]),
-        oracle=load(folder / _ORACLE) if has_oracle else None,
-    )
+    return StoredTables(folder, tuple(report["stated"]))
+
+
+def read_tables(folder: Path) -> Tables:
+    """All tables of a folder, verified by checksum.
+
+    Raises
+    ------
+    ArtefactError
+        If a file is missing, or is not the one that was written.
+    """
+    return open_tables(folder).whole()
 
 
 def read_report(folder: Path) -> Mapping[str, Any]:
@@ -83,34 +130,28 @@ def read_report(folder: Path) -> Mapping[str, Any]:
         If there is none: the tables were never written to the end.
     """
     try:
-        report = json.loads((folder / _REPORT).read_text(encoding="utf-8"))
+        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ArtefactError(
-            f"{folder} must hold complete tables with {_REPORT}. Got: {error}. Prepare the data again."
+            f"{folder} must hold complete tables with {REPORT}. Got: {error}. Prepare the data again."
         ) from error
     if not isinstance(report, dict) or "stated" not in report:
-        raise ArtefactError(f"{folder / _REPORT} must be a report of prepared tables. Got something else.")
+        raise ArtefactError(f"{folder / REPORT} must be a report of prepared tables. Got something else.")
     return report
 
 
-def _write_frame(frame: pd.DataFrame, path: Path) -> None:
+def arrow_table(frame: pd.DataFrame) -> pa.Table:
+    """A canonical table for Parquet; lists of words as such, an empty list is not a missing one."""
     lists = pa.list_(pa.string())
     arrays = {
         str(name): pa.array(cells.tolist(), lists) if name in LISTS else pa.array(cells, from_pandas=True)
         for name, cells in frame.items()
     }
-    temporary = path.with_name(path.name + ".part")
-    pq.write_table(pa.table(arrays), temporary, compression="zstd")
-    with temporary.open("rb+") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    return pa.table(arrays)
 
 
-def _read_frame(path: Path) -> pd.DataFrame:
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ArtefactError(f"{path} must be a Parquet file. Reading it failed: {error}.") from error
+def frame_of(table: pa.Table) -> pd.DataFrame:
+    """The canonical table that `arrow_table` was given."""
     lists = [name for name in table.column_names if name in LISTS]
     frame: pd.DataFrame = table.drop_columns(lists).to_pandas()
     for name in lists:
@@ -118,10 +159,28 @@ def _read_frame(path: Path) -> pd.DataFrame:
     return frame.reindex(columns=table.column_names)
 
 
-def _checksums(folder: Path) -> dict[str, str]:
+def checksums(folder: Path) -> dict[str, str]:
     """sha256 of every table and of the oracle's files, by path within the folder."""
-    paths = [*folder.glob("*.parquet"), *(folder / _ORACLE).rglob("*")]
+    paths = [*folder.glob("*.parquet"), *(folder / PARTS).glob("*"), *(folder / "quarantine").glob("*")]
+    paths += (folder / ORACLE).rglob("*")
     return {path.relative_to(folder).as_posix(): _sha256(path) for path in sorted(paths) if path.is_file()}
+
+
+def _read_frame(path: Path) -> pd.DataFrame:
+    try:
+        return frame_of(pq.read_table(path))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ArtefactError(f"{path} must be a Parquet file. Reading it failed: {error}.") from error
+
+
+def _frames(path: Path) -> Iterator[pd.DataFrame]:
+    """The rows of a file, a row group at a time, so that a large one is never in memory whole."""
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+                yield frame_of(pa.Table.from_batches([batch]))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ArtefactError(f"{path} must be a Parquet file. Reading it failed: {error}.") from error
 
 
 def _sha256(path: Path) -> str:
@@ -129,10 +188,4 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+_BATCH_ROWS: Final = 500_000

@@ -32,6 +32,7 @@ def fingerprint_of_past(snapshot: Snapshot) -> str:
         snapshot.catalogue,
         snapshot.event_weights,
         snapshot.owned_kinds,
+        snapshot.constraints,
     )
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import MAXYEAR, date
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ import pandas as pd
 from dataset.errors import ConfigurationError, DataContractError, ResourceError
 from dataset.reading.connection_strings import from_environment, without_secrets
 from dataset.reading.reader import CHUNK_ROWS, Piece
-from dataset.reading.sql_cells import column_of, digest_text, from_json, to_json
+from dataset.reading.sql_cells import column_of, digest_text, from_json, to_json, without_calendar
 
 FETCH_ROWS: Final = 20_000
 """Rows that a server hands over at a time; memory only."""
@@ -49,7 +50,8 @@ class SqlRows:
         moment of its last change. Later runs then read only what lies beyond; rows below that vanish or come
         late are noticed by their number, and their range is read again. None: everything is read each time.
     order : sequence of str
-        Columns to sort by, where the order of rows matters: of two that contradict, the last wins.
+        Columns to sort by, where the order of rows matters: of two that contradict, the last wins. The
+        watermark goes before them, the text of the other columns after, so that no order is left open.
     chunk_rows : int
         Rows of a chunk at most; changes memory only.
     """
@@ -81,6 +83,10 @@ class SqlRows:
             if self.watermark is None:
                 return [self._piece(connection, None, None)]
             high = connection.execute(self._highest()).scalar()
+            if isinstance(high, date) and high.year == MAXYEAR:  # rows beyond it would never be read
+                raise DataContractError(
+                    f"The watermark of {self.label} must be a moment before the year {MAXYEAR}. Got {high}."
+                )
             held: list[Piece] = []
             low: Any = None
             for piece in own:
@@ -155,8 +161,9 @@ class SqlRows:
         statement = sql.select(*(source.c[name] for name in self._wanted())).select_from(source)
         statement = self._within(statement, source, low, high)
         if self.order:
-            first = () if self.watermark is None else (self.watermark,)
-            statement = statement.order_by(*(source.c[name] for name in (*first, *self.order)))
+            first = list(dict.fromkeys([*([self.watermark] if self.watermark else []), *self.order]))
+            rest = (sql.cast(source.c[name], sql.Text) for name in self._wanted() if name not in first)
+            statement = statement.order_by(*(source.c[name] for name in first), *rest)
         options = {"stream_results": True, "yield_per": FETCH_ROWS}
         yield from connection.execute(statement, execution_options=options).partitions()
 
@@ -245,6 +252,8 @@ def _arguments(sql: Any, url: str, variable: str) -> dict[str, Any]:
 
 def _read_only(sql: Any, connection: Any) -> Any:
     if connection.dialect.name == "postgresql":
+        if connection.dialect.driver == "psycopg":
+            without_calendar(connection.connection.dbapi_connection, connection.dialect.dbapi)
         return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA query_only = ON")

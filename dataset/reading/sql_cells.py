@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -32,6 +32,38 @@ def column_of(name: str, cells: Sequence[Any], *, as_text: bool) -> "pd.Series[A
     if not as_text and kinds <= {int, float, Decimal}:
         return pd.Series([None if cell is None else float(cell) for cell in cells], dtype="float64")
     return pd.Series([_text(name, cell, exact=as_text) for cell in cells], dtype="str")
+
+
+def without_calendar(connection: Any, psycopg: Any) -> None:
+    """Let a connection of psycopg give an end of Python's calendar for a moment that lies beyond it.
+
+    One "infinity" would otherwise end the reading of a whole table; now the contract refuses its row.
+    """
+    zoned = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+    ends = {"timestamp": (datetime.min, datetime.max), "timestamptz": zoned, "date": (date.min, date.max)}
+    for name, (first, last) in ends.items():
+        oid = connection.adapters.types[name].oid
+        plain = connection.adapters.get_loader(oid, psycopg.pq.Format.TEXT)
+        connection.adapters.register_loader(oid, _bounded(plain, first, last, psycopg.DataError))
+
+
+def _bounded(plain: Any, first: date, last: date, beyond: type[Exception]) -> type:
+    """A loader of psycopg that gives the first or last moment where `plain` raises `beyond`."""
+
+    class Bounded:
+        format = plain.format
+
+        def __init__(self, oid: int, context: Any = None) -> None:
+            self._plain = plain(oid, context)
+
+        def load(self, data: Any) -> Any:
+            try:
+                return self._plain.load(data)
+            except beyond:
+                text = bytes(data)
+                return first if text.startswith(b"-") or text.endswith(b"BC") else last
+
+    return Bounded
 
 
 def digest_text(row: Sequence[Any]) -> bytes:

@@ -173,7 +173,7 @@ class BlockStream:
             bare = raw[source].str.strip()
             name = next((name for name, sources in self.block.columns.items() if source in sources), source)
             converted[f"{name}: blanks trimmed"] += int((bare != raw[source]).sum())
-            raw = raw.assign(**{source: bare})
+            raw = raw.assign(**{str(source): bare})
         return raw
 
     def _picked(self, raw: pd.DataFrame, rejected: list[pd.DataFrame]) -> pd.DataFrame:

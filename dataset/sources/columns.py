@@ -18,6 +18,7 @@ Mask: TypeAlias = "pd.Series[bool]"
 _TRUE: Final = ("true", "t", "yes", "y", "1", "1.0")
 _FALSE: Final = ("false", "f", "no", "n", "0", "0.0")
 _HAS_ZONE: Final = r"\d:\d{2}.*(?:Z|z|[+-]\d{2}(?::?\d{2})?)$"
+_ZONES_KNOW: Final = (pd.Timestamp("1700-01-01"), pd.Timestamp("9000-01-01"))
 _UNIX: Final[Mapping[str, int]] = {"unix_s": 1_000_000, "unix_ms": 1_000}
 _NUMBER: Final = r"^\s*-?[0-9]+(?:\.[0-9]*)?\s*$"
 
@@ -171,8 +172,9 @@ def _localised(times: Cells, texts: Cells, timezone: str | None, where: str) -> 
             f"Times in {where} must carry a zone. Got {texts[given].iloc[0]}: set `timezone` in the mapping."
         )
     standard = np.zeros(len(times), bool)
-    local = times.dt.tz_localize(timezone or "UTC", ambiguous=standard, nonexistent="shift_forward")
-    return local.dt.tz_convert("UTC")
+    far = given & ~times.between(*_ZONES_KNOW)  # no zone has a rule there, nor does any contract allow it
+    local = times.mask(far).dt.tz_localize(timezone or "UTC", ambiguous=standard, nonexistent="shift_forward")
+    return local.dt.tz_convert("UTC").where(~far, times.dt.tz_localize("UTC"))
 
 
 def _split(cell: object, separator: str) -> list[object]:

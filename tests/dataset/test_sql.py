@@ -88,6 +88,20 @@ class DatabaseContract:
         turned = orders(watermark=None, table=None, query="SELECT * FROM orders ORDER BY n DESC")
         assert plain.pieces()[0].digest == turned.pieces()[0].digest
 
+    def test_rows_that_contradict_come_in_one_order_wherever_they_lie(self, filled):
+        filled("CREATE TABLE others (n integer, who text, sku text, price numeric)")
+        for price in (3, 1, 2):
+            filled(f"INSERT INTO others VALUES (1, 'u', 'x', {price})")
+            filled(f"INSERT INTO orders VALUES (9, 'u', 'x', {4 - price}, '2023-01-01')")
+        columns, query = ("who", "price"), "SELECT * FROM {} WHERE who = 'u'"
+        read = [
+            rows(orders(table=None, query=query.format(name), columns=columns, order=("who",), watermark="n"))
+            for name in ("orders", "others")
+        ]
+        filled("DROP TABLE others")
+        assert [float(row[1]) for row in read[0]] == [1, 2, 3]
+        assert [float(row[1]) for row in read[1]] == [1, 2, 3]
+
     def test_a_query_with_colons_and_percent_signs(self, filled):
         query = "SELECT who, 'a:b' AS sku, n FROM orders WHERE who LIKE '001%' AND 'x:y' = 'x:y';"
         assert rows(orders(table=None, query=query)) == [["00123", "a:b"]]
@@ -186,6 +200,26 @@ class TestPostgreSql(DatabaseContract):
         assert frame["at"].iloc[1] == pd.Timestamp("2023-01-02")
         assert frame["words"].tolist() == [["a", "b"], []]
         assert source.pieces(pieces) == pieces
+
+    def test_moments_beyond_the_calendar_of_python_spoil_no_table(self, filled):
+        filled("ALTER TABLE orders ADD zoned timestamptz, ADD day date")
+        filled("SET TIME ZONE 'Asia/Tokyo'")
+        filled("ALTER ROLE shop SET TIME ZONE 'Asia/Tokyo'")
+        beyond = [
+            ("infinity", "-infinity"),
+            ("20000-01-01", "0044-03-15 BC"),
+            ("9999-12-31 23:59:59+00", "2000-01-01"),
+        ]
+        for at, (late, early) in enumerate(beyond):
+            filled("INSERT INTO orders (n, who, at, zoned) VALUES (?, '', ?, ?)", 10 + at, early, late)
+        frame = pd.DataFrame(rows(orders(columns=("at", "zoned"), as_text=(), order=("n",))))
+        assert frame[0].dt.year.tolist() == [2023, 2023, 1, 1, 2000]
+        assert frame[1].dt.year.tolist()[2:] == [9999] * 3
+        with pytest.raises(
+            DataContractError, match="watermark of orders must be a moment before the year 9999"
+        ):
+            orders(watermark="zoned").pieces()
+        filled("ALTER ROLE shop RESET TIME ZONE")
 
 
 @pytest.mark.parametrize(

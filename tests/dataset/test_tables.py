@@ -119,6 +119,7 @@ def test_parquet(tmp_path: Path) -> None:
         ("2020-01-05", "Pacific/Chatham", "2020-01-04 10:15:00+00:00"),
         ("2020-10-25 02:30", "Europe/Paris", "2020-10-25 01:30:00+00:00"),  # occurs twice: the later
         ("2020-03-29 02:30", "Europe/Paris", "2020-03-29 01:00:00+00:00"),  # never occurs
+        ("9999-12-31 23:59:59", "America/New_York", "9999-12-31 23:59:59+00:00"),  # beyond all zones
     ],
 )
 def test_times(tmp_path: Path, at: str, zone: str | None, utc: str) -> None:
@@ -225,7 +226,7 @@ def test_clear_refusals_of_files(tmp_path: Path) -> None:
         source.read()
     for broken in ('who,sku,at\nu,x,"1\nu,x,1\n', 'who,sku,at\nu,x,y,"1\n2"\nu,x,1\n'):
         (tmp_path / "events.csv").write_text(broken)
-        with pytest.raises(DataContractError, match="close every quote|as long as its header"):
+        with pytest.raises(DataContractError, match=r"close every quote|as long as its header"):
             source.read()
     (tmp_path / "events.csv").write_bytes(bytes(range(256)))
     with pytest.raises(DataContractError):
