@@ -6,7 +6,9 @@ Nothing is pickled and nothing pickled is read. A folder is written by `Saved.sa
 
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -18,6 +20,7 @@ from dataset.errors import ArtefactError
 
 PACKAGES: Final = ("dataset", "features", "retrieval", "ranking", "evaluation", "pipeline")
 _INDEX: Final = "value.json"
+_MAPPED: Final = ContextVar("_MAPPED", default=False)
 _UNREADABLE: Final = (
     OSError,
     EOFError,
@@ -49,7 +52,13 @@ class Saved:
 def save(value: Any, folder: Path) -> None:
     """Write the fields of any dataclass of our own packages into `folder`, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
-    index = {f.name: _write(getattr(value, f.name), folder, f.name) for f in fields(value) if f.init}
+    index: dict[str, Any] = {}
+    first: dict[int, str] = {}  # one value in two fields is written once, and is one value when read
+    for f in fields(value):
+        if f.init:
+            part = getattr(value, f.name)
+            name = first.setdefault(id(part), f.name) if is_dataclass(part) else f.name
+            index[f.name] = _write(part, folder, name) if name == f.name else {"same": name}
     text = json.dumps({"class": _name_of(type(value)), "fields": index}, indent=1)
     (folder / _INDEX).write_text(text, encoding="utf-8")
 
@@ -71,9 +80,22 @@ def load(folder: Path) -> Any:
     if issubclass(cls, Saved) and cls.load.__func__ is not Saved.load.__func__:  # type: ignore[attr-defined]
         return cls.load(folder)
     try:
-        return cls(**{name: _read(entry, folder) for name, entry in stored.items()})
+        return cls(**_read_fields(stored, folder))
     except _UNREADABLE as error:
         raise ArtefactError(f"{folder} must hold a complete {cls.__name__}. Got: {error}.") from error
+
+
+@contextmanager
+def memory_mapped() -> Iterator[None]:
+    """Within it, `load` maps arrays into memory: processes that read one folder share its pages.
+
+    An array stays writable; what is written is the process's own and never reaches the file.
+    """
+    token = _MAPPED.set(True)
+    try:
+        yield
+    finally:
+        _MAPPED.reset(token)
 
 
 def _write(value: Any, folder: Path, name: str) -> Any:
@@ -99,7 +121,17 @@ def _write(value: Any, folder: Path, name: str) -> Any:
         value = value.item()
     if value is None or isinstance(value, str | int | float | bool):
         return value
+    if isinstance(value, Path):
+        return {"path": str(value.absolute())}
     raise TypeError(f"A field of a saved value must be an array or plain. {name} is {type(value).__name__}.")
+
+
+def _read_fields(stored: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, entry in stored.items():
+        is_known = isinstance(entry, dict) and "same" in entry
+        values[name] = values[entry["same"]] if is_known else _read(entry, folder)
+    return values
 
 
 def _read(entry: Any, folder: Path) -> Any:
@@ -112,16 +144,19 @@ def _read(entry: Any, folder: Path) -> Any:
         return sp.csr_matrix(tuple(parts), shape=tuple(entry["shape"]))
     if "saved" in entry:
         return load(folder / _plain(entry["saved"]))
+    if "path" in entry:
+        return Path(entry["path"])
     if "mapping" in entry:
         return {key: _read(value, folder) for key, value in entry["mapping"].items()}
     return tuple(_read(value, folder) for value in entry["tuple"])
 
 
 def _array(folder: Path, name: str) -> Any:
-    array = np.load(folder / f"{_plain(name)}.npy", allow_pickle=False)
+    mode: Any = "c" if _MAPPED.get() else None
+    array = np.load(folder / f"{_plain(name)}.npy", mmap_mode=mode, allow_pickle=False)
     if not isinstance(array, np.ndarray):
         raise ValueError(f"the part {name!r} is an archive, not an array")
-    return array
+    return np.asarray(array)  # a plain view: compiled kernels know no np.memmap
 
 
 def _plain(name: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
+from weakref import WeakValueDictionary
 
 from dataset import persistence
 from dataset.persistence import Saved
@@ -12,6 +13,7 @@ from pipeline.artefacts import MANIFEST, read_manifest, verify, write_folder
 
 Value = TypeVar("Value")
 _LOG: Final = logging.getLogger(__name__)
+_places: Final[WeakValueDictionary[Path, Any]] = WeakValueDictionary()
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,20 @@ class Cache:
         if self.folder is None:
             return compute()
         entry = self.folder / kind / key[:32]
-        if (entry / MANIFEST).exists():
+        is_there = (entry / MANIFEST).exists()
+        if is_there:
             try:
                 verify(entry, read_manifest(entry)["files"])
-                return cast(Value, persistence.load(entry / "value"))
+                value = cast(Value, persistence.load(entry / "value"))
+                _places[entry] = value
+                return value
             except OSError as error:  # ours too; another process may be putting the same entry in place
                 _LOG.warning("A cached stage is damaged and is computed again. %s", error)
         value = compute()
-        self._keep(entry, value)
+        # Who was slower leaves the entry of the other, of equal content, to those who are reading it.
+        if is_there or not (entry / MANIFEST).exists():
+            self._keep(entry, value)
+        _places[entry] = value
         return value
 
     def _keep(self, entry: Path, value: object) -> None:
@@ -65,8 +73,16 @@ class ReadOnlyCache(Cache):
         """Leave the folder as it is."""
 
 
+def place_of(value: object) -> Path | None:
+    """The entry that holds a value which was remembered, or read, by this process; None if there is none."""
+    for entry, remembered in list(_places.items()):
+        if remembered is value and (entry / MANIFEST).exists():
+            return entry
+    return None
+
+
 @dataclass(frozen=True)
-class Maybe:
+class Maybe(Saved):
     """A value that may be None, so that "there is nothing" is remembered too."""
 
     value: Any

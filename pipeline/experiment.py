@@ -1,7 +1,7 @@
 """The main job: data to split to fitted recommender to figures and report."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dataset.canonical import Source as DataSource
+from dataset.cleaning import Cleaning
 from dataset.dataset import Dataset
 from dataset.ragged import Categorical
 from dataset.snapshot import Snapshot
@@ -28,7 +29,7 @@ from evaluation.standing import best_baseline
 from pipeline.artefacts import write_folder, write_json, write_text
 from pipeline.measurement import Measured, measure, two_stage_lists
 from pipeline.preparation import Prepared, load
-from pipeline.progress import peak_rss_mb
+from pipeline.progress import Stopwatch, peak_rss_mb
 from pipeline.run_files import write_groups, write_lists, write_per_query
 from pipeline.run_folder import RunFolder, provenance
 from pipeline.stage_one import StageOneFitter
@@ -52,7 +53,7 @@ class Experiment:
     evaluation : Evaluation
     brief : Brief
     seed : int
-    max_quarantined_share : float
+    cleaning : Cleaning
     """
 
     source: DataSource
@@ -62,17 +63,21 @@ class Experiment:
     evaluation: Evaluation
     brief: Brief
     seed: int = 0
-    max_quarantined_share: float = 0.05
+    cleaning: Cleaning = field(default_factory=Cleaning.default)
 
     def run(self, folder: RunFolder, config: str, name: str) -> dict[str, Any]:
         """Do it all and fill the run's folder; returns the metrics."""
         watch = self.recommender.stopwatch
         with watch.stage("preparation"):
-            prepared = load(self.source, self.recommender.cache, self.seed, self.max_quarantined_share)
+            prepared = load(
+                self.source, self.recommender.cache, self.seed, self.cleaning, Stopwatch(watch.console)
+            )
         with watch.stage("split"):
             split = self.splitter.split(prepared.dataset)
         folder.log("split", queries=len(split.test.queries), history=len(split.test.history))
         fitted = self.recommender.fit(split)
+        if told := getattr(self.recommender.ranking, "facts", None):
+            folder.log("ranking", **told)
         with watch.stage("test_lists"):
             measured = self._measure(prepared.dataset, split, fitted)
         with watch.stage("evaluation"):

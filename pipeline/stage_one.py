@@ -1,7 +1,7 @@
 """Stage one of a snapshot: embeddings, sources and feature statistics, fitted on its past alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dataset.candidates import Candidates
 from dataset.feature_matrix import FeatureMatrix
@@ -10,7 +10,7 @@ from dataset.snapshot import Requests, Snapshot
 from dataset.vectors import Vectors
 from features.feature_set import FeatureSet, FittedFeatures
 from pipeline.cache import Cache, Maybe
-from pipeline.engine import Engine
+from pipeline.engines.engine import Engine
 from pipeline.fingerprint import fingerprint, fingerprint_of_code, fingerprint_of_past
 from pipeline.progress import Stopwatch
 from retrieval.fusion import FittedRetrieval, Retrieval
@@ -41,6 +41,47 @@ class StageOne(Saved):
 
 
 @dataclass(frozen=True)
+class Fitting:
+    """What the components of stage one are fitted from, for several snapshots.
+
+    Parameters
+    ----------
+    snapshots : tuple of Snapshot
+    retrieval : Retrieval
+    features : FeatureSet
+    vectors : tuple of mapping of str to Vectors
+        Of each snapshot; none as long as they are being fitted.
+    cache : Cache
+    """
+
+    snapshots: tuple[Snapshot, ...]
+    retrieval: Retrieval
+    features: FeatureSet
+    vectors: tuple[Mapping[str, Vectors], ...]
+    cache: Cache
+
+
+def fit_embedding(fitting: Fitting, part: tuple[int, str, str]) -> Maybe:
+    """An embedding of a snapshot, remembered: which snapshot, which embedding, under which key."""
+    at, name, key = part
+    embedding, snapshot = fitting.features.vectors[name], fitting.snapshots[at]
+    return fitting.cache.remember("vectors", key, lambda: Maybe(embedding.fit(snapshot)))
+
+
+def fit_source(fitting: Fitting, part: tuple[int, str, str]) -> object:
+    """A source of a snapshot, remembered: which snapshot, which source, under which key."""
+    at, name, key = part
+    source, snapshot = fitting.retrieval.sources[name], fitting.snapshots[at]
+    return fitting.cache.remember("sources", key, lambda: source.fit(snapshot, fitting.vectors[at]))
+
+
+def fit_features(fitting: Fitting, at: int) -> FittedFeatures:
+    """The feature families of a snapshot."""
+    names = tuple(fitting.retrieval.sources)
+    return fitting.features.fit(fitting.snapshots[at], fitting.vectors[at], names)
+
+
+@dataclass(frozen=True)
 class StageOneFitter:
     """Fits stage one for several snapshots at once, each component of each snapshot a part of the work.
 
@@ -62,18 +103,14 @@ class StageOneFitter:
     def fit(self, snapshots: Sequence[Snapshot]) -> list[StageOne]:
         """Stage one of each snapshot, in order."""
         past = [fingerprint_of_past(snapshot) for snapshot in snapshots]
+        fitting = Fitting(tuple(snapshots), self.retrieval, self.features, (), self.cache)
         with self.stopwatch.stage("embeddings"):
-            vectors = self._vectors(snapshots, past)
+            vectors = self._vectors(fitting, past)
+        fitting = replace(fitting, vectors=tuple(vectors))
         with self.stopwatch.stage("sources"):
-            retrievals = self._sources(snapshots, past, vectors)
-        names = tuple(self.retrieval.sources)
+            retrievals = self._sources(fitting, past)
         with self.stopwatch.stage("feature_statistics"):
-            fit = self.features.fit
-            features = list(
-                self.engine.map(
-                    lambda at: fit(snapshots[at], vectors[at], names), list(range(len(snapshots)))
-                )
-            )
+            features = list(self.engine.map(fit_features, fitting, range(len(snapshots))))
         return [StageOne(*parts) for parts in zip(retrievals, features, vectors, strict=True)]
 
     def key(self, snapshot: Snapshot) -> str:
@@ -81,38 +118,31 @@ class StageOneFitter:
         code = fingerprint_of_code("dataset", "features", "retrieval")
         return fingerprint(code, fingerprint_of_past(snapshot), self.retrieval, self.features.vectors)
 
-    def _vectors(self, snapshots: Sequence[Snapshot], past: Sequence[str]) -> list[dict[str, Vectors]]:
+    def _vectors(self, fitting: Fitting, past: Sequence[str]) -> list[dict[str, Vectors]]:
         code = fingerprint_of_code("dataset", "features")
-        parts = [(at, name) for at in range(len(snapshots)) for name in self.features.vectors]
-
-        def fit(part: tuple[int, str]) -> Vectors | None:
-            at, name = part
-            embedding = self.features.vectors[name]
-            key = fingerprint(code, past[at], embedding)
-            found = self.cache.remember("vectors", key, lambda: Maybe(embedding.fit(snapshots[at])))
-            return found.value  # type: ignore[no-any-return]
-
-        vectors: list[dict[str, Vectors]] = [{} for _ in snapshots]
-        results = self.stopwatch.track(self.engine.map(fit, parts), len(parts), "embeddings")
-        for (at, name), fitted in zip(parts, results, strict=True):
-            if fitted is not None:
-                vectors[at][name] = fitted
+        parts = [
+            (at, name, fingerprint(code, past[at], embedding))
+            for at in range(len(past))
+            for name, embedding in self.features.vectors.items()
+        ]
+        vectors: list[dict[str, Vectors]] = [{} for _ in past]
+        results = self.engine.map(fit_embedding, fitting, parts)
+        tracked = self.stopwatch.track(results, len(parts), "embeddings")
+        for (at, name, _), fitted in zip(parts, tracked, strict=True):
+            if fitted.value is not None:
+                vectors[at][name] = fitted.value
         return vectors
 
-    def _sources(
-        self, snapshots: Sequence[Snapshot], past: Sequence[str], vectors: Sequence[Mapping[str, Vectors]]
-    ) -> list[FittedRetrieval]:
+    def _sources(self, fitting: Fitting, past: Sequence[str]) -> list[FittedRetrieval]:
         code = fingerprint_of_code("dataset", "features", "retrieval")
-        parts = [(at, name) for name in self.retrieval.sources for at in range(len(snapshots))]
-
-        def fit(part: tuple[int, str]) -> object:
-            at, name = part
-            source = self.retrieval.sources[name]
-            key = fingerprint(code, past[at], self.features.vectors, source)
-            return self.cache.remember("sources", key, lambda: source.fit(snapshots[at], vectors[at]))
-
-        fitted: list[dict[str, object]] = [{} for _ in snapshots]
-        results = self.stopwatch.track(self.engine.map(fit, parts), len(parts), "sources")
-        for (at, name), value in zip(parts, results, strict=True):
+        parts = [
+            (at, name, fingerprint(code, past[at], self.features.vectors, source))
+            for name, source in self.retrieval.sources.items()
+            for at in range(len(past))
+        ]
+        fitted: list[dict[str, object]] = [{} for _ in past]
+        results = self.engine.map(fit_source, fitting, parts)
+        tracked = self.stopwatch.track(results, len(parts), "sources")
+        for (at, name, _), value in zip(parts, tracked, strict=True):
             fitted[at][name] = value
         return [FittedRetrieval(by_name, self.retrieval.quotas, self.retrieval.budget) for by_name in fitted]

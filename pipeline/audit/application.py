@@ -66,7 +66,7 @@ def audited_of(
 ) -> Audited:
     """The run with its data, which must be the one that it was made with."""
     cache = experiment.recommender.cache
-    dataset = load(experiment.source, cache, experiment.seed, experiment.max_quarantined_share).dataset
+    dataset = load(experiment.source, cache, experiment.seed, experiment.cleaning).dataset
     if dataset.digest != manifest.get("data"):
         raise ArtefactError(
             f"An audit needs the data that {run} was made with. Got other data; bring the old files back, "

@@ -35,7 +35,7 @@ class DuplicatedRows:
         """Clean and encode the tables with the repetitions, and compare the digests."""
         tables, n_rows = repeated(audited.raw, self.share, self.seed)
         # Repeating bad rows may move their share over the run's limit, which is not what is asked here.
-        cleaned, _ = clean(tables, max_quarantined_share=1.0)
+        cleaned, _ = clean(tables, replace(audited.experiment.cleaning, max_quarantined_share=1.0))
         digest = encode(cleaned, audited.dataset.name, audited.experiment.seed).digest
         same = digest == audited.dataset.digest
         wrong = f"With {n_rows:,} rows of the raw tables repeated the dataset is another one"

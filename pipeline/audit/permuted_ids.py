@@ -51,7 +51,7 @@ class PermutedIds:
     def check(self, audited: Audited) -> Finding:
         """Judge one copy after the other until one is as good."""
         own, metric = audited.measured("two_stage"), audited.metric
-        tables, _ = clean(audited.raw, audited.experiment.max_quarantined_share)
+        tables, _ = clean(audited.raw, audited.experiment.cleaning)
         gaps: list[Interval] = []
         for copy in range(self.copies):
             audited.say(f"permuted ids: copy {copy + 1}")

@@ -57,8 +57,8 @@ class Objective:
                 "A study needs a split that can set the test aside, split=temporal or "
                 f"split=leave_last_out. Got {type(splitter).__name__}."
             )
-        cache, limit = given.recommender.cache, given.max_quarantined_share
-        dataset = load(given.source, cache, given.seed, limit).dataset
+        cache, cleaning = given.recommender.cache, given.cleaning
+        dataset = load(given.source, cache, given.seed, cleaning).dataset
         splits = [replace(splitter, set_aside=n).split(dataset) for n in rehearsals]  # type: ignore[type-var]
         return cls(space, metric, dataset.digest, splits, given.evaluation)
 

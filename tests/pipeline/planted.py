@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from dataset.candidates import Candidates
+from dataset.cleaning import Cleaning
 from dataset.dataset import Dataset
 from dataset.feature_matrix import FeatureMatrix
 from dataset.persistence import Saved
@@ -180,10 +181,15 @@ def with_parts(experiment: Experiment, **parts: Any) -> Experiment:
     return replace(experiment, recommender=spec)
 
 
-@cache
-def loaded(source: Any, remembered: Any, seed: int, max_quarantined_share: float) -> Prepared:
+def loaded(source: Any, remembered: Any, seed: int, cleaning: Cleaning) -> Prepared:
     """What `load` gives, once: to make and clean even a small shop takes longer than most checks."""
-    return load(source, None, seed, max_quarantined_share)
+    assert cleaning.steps == Cleaning.default().steps
+    return made(source, seed)
+
+
+@cache
+def made(source: Any, seed: int) -> Prepared:
+    return load(source, None, seed)
 
 
 def finished(experiment: Experiment, folder: Path) -> Path:
@@ -195,7 +201,7 @@ def finished(experiment: Experiment, folder: Path) -> Path:
 
 def dataset_of(experiment: Experiment) -> Dataset:
     cache = experiment.recommender.cache
-    return loaded(experiment.source, cache, experiment.seed, experiment.max_quarantined_share).dataset
+    return loaded(experiment.source, cache, experiment.seed, experiment.cleaning).dataset
 
 
 def measured(experiment: Experiment, folder: Path, **others: float) -> Path:

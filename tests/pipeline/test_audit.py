@@ -221,8 +221,8 @@ def test_ids_in_file_order_are_caught(
     audited: Audit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setattr("dataset.encoding.Vocabulary", planted.InFileOrder)
-    planted.loaded.cache_clear()
-    request.addfinalizer(planted.loaded.cache_clear)
+    planted.made.cache_clear()
+    request.addfinalizer(planted.made.cache_clear)
     with pytest.raises(DataContractError, match="codes are not in the order of the hash"):
         audited(honest(), ("split", "codes"))
     report = json.loads((tmp_path / "run" / "audit.json").read_text())

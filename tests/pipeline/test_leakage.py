@@ -21,7 +21,7 @@ from pipeline.audit.future import asked_alike
 from pipeline.audit.poison import poisoned, retaken, rewritten
 from pipeline.cache import Cache
 from pipeline.configuration import build
-from pipeline.engine import Serial
+from pipeline.engines import Serial
 from pipeline.preparation import load
 from pipeline.progress import Stopwatch
 from pipeline.stage_one import StageOneFitter

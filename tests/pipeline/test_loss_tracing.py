@@ -15,7 +15,7 @@ from dataset.vectors import Vectors
 from evaluation.losses import CAUSES, POPULARITY_BANDS, Losses
 from features import CollaborativeVectors, FeatureSet, RetrievalScores
 from pipeline import TwoStage, load
-from pipeline.engine import Serial, Threads
+from pipeline.engines import Serial, Threads
 from pipeline.loss_tracing import Tracer
 from pipeline.measurement import measure
 from ranking import RetrievalOrder

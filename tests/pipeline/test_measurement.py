@@ -7,7 +7,7 @@ from dataset import Shop, Temporal
 from evaluation.sections import retrieval_section
 from features import FeatureSet, RetrievalScores
 from pipeline import TwoStage, load
-from pipeline.engine import Serial
+from pipeline.engines import Serial
 from pipeline.measurement import measure
 from ranking import ReciprocalRankFusion
 from retrieval import Attributes, Popular, Retrieval, Transitions

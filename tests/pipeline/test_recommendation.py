@@ -21,9 +21,10 @@ from dataset.users import Users
 from dataset.vocabulary import Vocabulary
 from features.feature_set import FittedFeatures
 from pipeline.certificate import certify
-from pipeline.engine import Serial, Threads
+from pipeline.engines import Serial, Threads
+from pipeline.list_cutting import filled_up
 from pipeline.lists_folder import ListsFolder, totals
-from pipeline.recommendation import BACKFILL, Answers, Lists, Recommendation, filled_up
+from pipeline.recommendation import BACKFILL, Answers, Lists, Recommendation
 from pipeline.stage_one import StageOne
 from pipeline.two_stage import FittedTwoStage
 from ranking.retrieval_order import RetrievalOrder

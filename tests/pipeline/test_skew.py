@@ -15,7 +15,7 @@ from dataset.interactions import SECONDS_PER_DAY
 from evaluation.skew import Histogram, Profile, check_skew, skew, skew_section
 from features import FeatureSet, RetrievalScores
 from pipeline import TwoStage, load
-from pipeline.engine import Serial
+from pipeline.engines import Serial
 from ranking import LambdaMart, ReciprocalRankFusion
 from ranking.sampling import Sampling
 from retrieval import Popular, Retrieval, Transitions
@@ -76,7 +76,7 @@ def counted(specification, fitted, split):
         requests = split.test.requests(rows)
         candidates = fitted.stage_one.candidates(requests)
         matrix = fitted.matrix(requests, candidates)
-        parts.append(specification.count(fitted, requests, candidates, matrix))
+        parts.append(fitted.count(specification.sampling, requests, candidates, matrix))
         n_warm += int(split.test.is_warm[rows][candidates.query].sum())
     return Histogram.total(parts), n_warm
 

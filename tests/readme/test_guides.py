@@ -17,7 +17,7 @@ def test_the_guide_shows_lines_of_the_examples(repository):
     examples = sorted((repository / "docs" / "examples").glob("*.yaml"))
     lines = [line for path in examples for line in path.read_text(encoding="utf-8").splitlines()]
     code = {line.partition(" #")[0].rstrip() for line in lines if not line.startswith("#")}
-    assert len(examples) == 2
+    assert len(examples) == 3
     assert shown - code == set()
     assert code - shown <= {""}
 

@@ -26,7 +26,11 @@ def block(rng, m):
     owned_offsets = np.concatenate([[0], np.cumsum(is_owned.sum(axis=1))]).astype(np.int64)
     owned = np.nonzero(is_owned)[1].astype(np.int32)
     clash = (item_bits[None] & user_bits[:, None]).any(axis=2)
-    return (available, item_bits, user_bits, owned_offsets, owned), available & ~clash & ~is_owned
+    prices = rng.choice([1, 2, 2.5, np.inf], N_ITEMS).astype(np.float32)
+    ceilings = rng.choice([0.5, 2, 2.5, np.inf, np.inf], m).astype(np.float32)
+    is_dear = prices > ceilings[:, None]
+    arguments = available, item_bits, user_bits, prices, ceilings, owned_offsets, owned
+    return arguments, available & ~clash & ~is_owned & ~is_dear
 
 
 def best(scores, allowed, k):
@@ -93,8 +97,10 @@ def test_a_sum_that_is_no_number_is_not_returned(bad):
         np.ones(N_ITEMS, bool),
         arguments[1],
         np.zeros((m, 2), np.uint64),
+        np.zeros(N_ITEMS, np.float32),
+        np.zeros(m, np.float32),
         np.zeros(3, np.int64),
-        arguments[4][:0],
+        arguments[-1][:0],
     )
     items, scores = empty(m, N_ITEMS)
     rows = np.zeros(repeats + 1, np.int32)
@@ -114,7 +120,7 @@ def test_weights_below_what_a_float_can_hold_nominate_nothing():
     weights = np.array([1e-38, 0.0], np.float32)
     free = (
         np.ones(N_ITEMS, bool), np.zeros((N_ITEMS, 1), np.uint64), np.zeros((2, 1), np.uint64),
-        np.zeros(3, np.int64), np.zeros(0, np.int32),
+        np.zeros(N_ITEMS, np.float32), np.zeros(2, np.float32), np.zeros(3, np.int64), np.zeros(0, np.int32),
     )  # fmt: skip
     items, scores = empty(2, 3)
     retrieve_through_rows(
