@@ -18,9 +18,10 @@ from evaluation.losses import Losses
 from evaluation.retrieval import RetrievalStatistics
 from evaluation.skew import Histogram
 from pipeline.cache import Cache
+from pipeline.lesson import pool
 from pipeline.loss_tracing import Tracer
 from pipeline.progress import Stopwatch
-from pipeline.two_stage import FittedTwoStage, TwoStage, pool
+from pipeline.two_stage import FittedTwoStage, TwoStage
 from ranking.reciprocal_rank_fusion import ReciprocalRankFusion
 from ranking.sampling import Sampling
 from retrieval.source import FittedSource, Source

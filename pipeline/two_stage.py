@@ -14,7 +14,6 @@ from dataset.feature_matrix import FeatureMatrix
 from dataset.ordering import top_k_of_segments
 from dataset.parameters import check_int
 from dataset.persistence import Saved
-from dataset.queries import Qrels
 from dataset.ranked import Ranked
 from dataset.snapshot import Requests, Snapshot
 from dataset.splits.split import Split
@@ -24,10 +23,10 @@ from pipeline.cache import Cache
 from pipeline.engines.engine import Engine
 from pipeline.engines.threads import Threads
 from pipeline.fingerprint import fingerprint, fingerprint_of_code
+from pipeline.lesson import Lesson, training_table
 from pipeline.progress import Stopwatch
 from pipeline.stage_one import StageOne, StageOneFitter
 from ranking.cascade import FittedCascade, joined
-from ranking.labels import grades
 from ranking.ranker import FittedRanker, Ranker, Watch, nobody
 from ranking.reciprocal_rank_fusion import ReciprocalRankFusion
 from ranking.sampling import Sampling
@@ -144,64 +143,6 @@ class TwoStage:
     def blocks(self, n: int) -> list[npt.NDArray[np.int64]]:
         """Rows of each block of n queries."""
         return blocks(n, self.block_size)
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What the ranker is to learn from one snapshot.
-
-    Parameters
-    ----------
-    stage_one : StageOne
-    snapshot : Snapshot
-    sampling : Sampling
-    past, key : str
-        Fingerprints under which the candidates, and the tables, are remembered.
-    cache : Cache
-    stopwatch : Stopwatch
-    """
-
-    stage_one: StageOne
-    snapshot: Snapshot
-    sampling: Sampling
-    past: str
-    key: str
-    cache: Cache
-    stopwatch: Stopwatch
-
-
-def training_table(lesson: Lesson, rows: npt.NDArray[np.int64]) -> RankingTable:
-    """The table of a block of queries, remembered."""
-    truth = lesson.snapshot.truth.take(rows)
-    name = fingerprint(lesson.key, lesson.snapshot.queries.take(rows), truth)
-    return lesson.cache.remember("tables", name, lambda: _table(lesson, rows, truth))
-
-
-def _table(lesson: Lesson, rows: npt.NDArray[np.int64], truth: Qrels) -> RankingTable:
-    stage_one, snapshot, sampling = lesson.stage_one, lesson.snapshot, lesson.sampling
-    requests = snapshot.requests(rows)
-    candidates = pool(stage_one, requests, lesson.past, lesson.cache, lesson.stopwatch)
-    # A query without a positive has no pair to learn from, so its features are not computed.
-    relevant = grades(candidates, truth) > 0
-    use = np.bincount(candidates.query[relevant], minlength=len(rows)) > 0
-    learnt = np.flatnonzero(use)
-    kept = candidates.take(np.flatnonzero(use[candidates.query])).of_queries(learnt)
-    grade = grades(kept, truth.take(learnt))
-    requests = snapshot.requests(rows[learnt])
-    with lesson.stopwatch.inside("features"):
-        matrix = stage_one.matrix(requests, kept)
-    sample = sampling.sample(requests.queries.user[kept.query], kept.item, grade)
-    offsets = np.searchsorted(sample, kept.offsets).astype(np.int64)
-    return RankingTable(offsets, matrix.take(sample), grade[sample])
-
-
-def pool(
-    stage_one: StageOne, requests: Requests, past: str, cache: Cache, stopwatch: Stopwatch
-) -> Candidates:
-    """Candidates of a block, remembered under the fingerprints of the past and of the queries."""
-    name = fingerprint(past, requests.queries)
-    with stopwatch.inside("retrieval"):
-        return cache.remember("candidates", name, lambda: stage_one.candidates(requests))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from dataset.cleaning.settling import Settled, refer, settle
 from dataset.cleaning.step import STREAM, State
 from dataset.storage import EVENT_COLUMNS
 from pipeline.fingerprint import fingerprint
-from pipeline.preparation.frames import hashed, hashes, ordered, read_frame, write_frame
+from pipeline.preparation.frames import among, hashed, hashes, ordered, read_frame, write_frame
 from pipeline.preparation.parts import Part, SettledPart, parts_of
 from pipeline.preparation.staged import StagedPiece, hashes_of
 from pipeline.preparation.store import Entry, Store
@@ -126,7 +126,7 @@ class EventSettling:
         """What is carried, by whether its user has events in the part: to others it can do nothing."""
         near, far = {}, {}
         for name, rows in carried.items():
-            there = np.isin(hashed(rows["user"]), hashes_of(self.pieces, "user", part.months))
+            there = among(hashed(rows["user"]), hashes_of(self.pieces, "user", part.months))
             there &= part.holds(rows["user"])
             near[name], far[name] = rows[there].reset_index(drop=True), rows[~there]
         return {name: rows for name, rows in near.items() if len(rows)}, far
@@ -135,9 +135,9 @@ class EventSettling:
         """Fingerprint of what is to be known of the users and items of these months, and of no others."""
         if months not in self._relevant:
             ids = {name: hashes_of(self.pieces, name, months) for name in ("user", "item")}
-            unknown = ids["item"][~np.isin(ids["item"], self._hashes["items"])]
+            unknown = ids["item"][~among(ids["item"], self._hashes["items"])]
             others = {
-                name: np.intersect1d(ids["user" if name.endswith("users") else "item"], found)
+                name: found[among(found, ids["user" if name.endswith("users") else "item"])]
                 for name, found in self._hashes.items()
                 if name != "items"
             }

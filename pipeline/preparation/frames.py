@@ -119,6 +119,15 @@ def together(hashes: Sequence[npt.NDArray[np.uint64]]) -> npt.NDArray[np.uint64]
     return both[first]
 
 
+def among(hashes: npt.NDArray[np.uint64], known: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Whether each hash is one of those known, which are ascending; `np.isin` would sort them again."""
+    if not len(known):
+        return np.zeros(len(hashes), np.bool_)
+    at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    found: npt.NDArray[np.bool_] = known[at] == hashes
+    return found
+
+
 def row_groups(path: Path, groups: Sequence[int]) -> Iterator[pd.DataFrame]:
     """Some row groups of a file, one after the other."""
     with pq.ParquetFile(path) as file:

@@ -23,7 +23,7 @@ from pipeline.fingerprint import fingerprint
 from pipeline.preparation.accounts import Accounts
 from pipeline.preparation.events import EventSettling
 from pipeline.preparation.folder import Files
-from pipeline.preparation.frames import hashes, ordered, write_frame
+from pipeline.preparation.frames import among, hashes, ordered, write_frame
 from pipeline.preparation.parts import Part, SettledPart
 from pipeline.preparation.staged import StagedPiece, hashes_of
 from pipeline.preparation.store import Entry, Store
@@ -130,7 +130,7 @@ class Settling:
     ) -> list[str]:
         """Users who are known from events alone; only parts that have any are looked into."""
         known = hashes(users.rows["user"])
-        strange = [p for p in parts if not np.isin(hashes_of(events, "user", p.part.months), known).all()]
+        strange = [p for p in parts if not among(hashes_of(events, "user", p.part.months), known).all()]
         found = [users for part in strange for users in part.users()]
         seen = pd.concat(found).drop_duplicates() if found else pd.Series([], dtype="str")
         return sorted(seen[~seen.isin(users.rows["user"])])

@@ -57,6 +57,13 @@ def test_faiss_is_imported_in_one_module(repository, modules):
     assert len([module for module in modules if "faiss" in imported(repository / module)]) == 1
 
 
+def test_databases_are_read_in_one_package(repository, modules):
+    within = [module for module in modules if module.parts[0] == "dataset"]
+    readers = [module for module in within if "sqlalchemy" in imported(repository / module)]
+    assert readers
+    assert {module.parent.as_posix() for module in readers} == {"dataset/reading"}
+
+
 def imported(path: Path) -> set[str]:
     """Top-level names of all that a module imports, inside functions too."""
     names: set[str] = set()
