@@ -1,6 +1,9 @@
 """Stages remembered by content: what was computed from equal inputs is read instead."""
 
+import errno
 import logging
+import shutil
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
@@ -55,21 +58,28 @@ class Cache:
             except OSError as error:  # ours too; another process may be putting the same entry in place
                 _LOG.warning("A cached stage is damaged and is computed again. %s", error)
         value = compute()
-        # Who was slower leaves the entry of the other, of equal content, to those who are reading it.
-        if is_there or not (entry / MANIFEST).exists():
-            self._keep(entry, value)
+        self._keep(entry, value, is_damaged=is_there)
         _places[entry] = value
         return value
 
-    def _keep(self, entry: Path, value: object) -> None:
-        write_folder(entry, lambda folder: _save(value, folder / "value"))
+    def _keep(self, entry: Path, value: object, *, is_damaged: bool) -> None:
+        """Put a value in its place; who is slower leaves the entry of the other, which may be being read."""
+        place = entry if is_damaged else entry.with_name(f".{entry.name}.{uuid.uuid4().hex}")
+        write_folder(place, lambda folder: _save(value, folder / "value"))
+        if place != entry:
+            try:
+                place.rename(entry)
+            except OSError as error:
+                shutil.rmtree(place, ignore_errors=True)
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
 
 
 @dataclass(frozen=True)
 class ReadOnlyCache(Cache):
     """Reads what is there and keeps nothing: for work whose stages nobody will ask for again."""
 
-    def _keep(self, entry: Path, value: object) -> None:
+    def _keep(self, entry: Path, value: object, *, is_damaged: bool) -> None:
         """Leave the folder as it is."""
 
 

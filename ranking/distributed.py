@@ -211,9 +211,7 @@ def ndcg(table: RankingTable, scores: npt.NDArray[np.float64], k: int) -> float:
 
     def dcg(by: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         order = np.lexsort((-by, query))
-        total: npt.NDArray[Any] = np.bincount(
-            query, weights=gain[order] * discount, minlength=len(lengths)
-        )
+        total: npt.NDArray[Any] = np.bincount(query, weights=gain[order] * discount, minlength=len(lengths))
         return total
 
     found, best = dcg(scores), dcg(gain)

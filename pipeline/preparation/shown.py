@@ -33,7 +33,7 @@ def show(outcome: Outcome, folder: Path, console: Console) -> None:
             f"{verb} {outcome.made.get(kind, 0):,} of {outcome.asked[kind]:,} {kind}"
             for verb, kind in done.items()
         ]
-        _say(console, [f"Done now: {', '.join(new)}; the others were there."])
+        _say(console, [f"Done now: {', '.join(new)}."])
     else:
         _say(console, ["Nothing to do: the inputs are what they were."])
     _say(console, [f"Tables: {folder}"])

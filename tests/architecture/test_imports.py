@@ -26,8 +26,12 @@ def test_the_import_contracts_are_kept(repository):
     ("module", "line", "broken"),
     [
         ("features/intruder.py", "import retrieval", "never import one another"),
-        ("dataset/intruder.py", "import ranking", "never import one another"),
-        ("evaluation/intruder.py", "import pipeline", "never import one another"),
+        pytest.param(
+            "dataset/intruder.py", "import ranking", "never import one another", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "evaluation/intruder.py", "import pipeline", "never import one another", marks=pytest.mark.slow
+        ),
         pytest.param("ranking/intruder.py", "import omegaconf", "stay in the wiring", marks=pytest.mark.slow),
         pytest.param(
             "pipeline/intruder.py", "import lightgbm", "LightGBM is a matter", marks=pytest.mark.slow

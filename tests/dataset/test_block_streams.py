@@ -250,6 +250,7 @@ CELLS = st.sampled_from(
 ) | st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(rows=st.lists(st.lists(CELLS, min_size=5, max_size=5), max_size=7), cut=st.sampled_from([2, 3]))
 def test_the_division_into_chunks_changes_nothing(tmp_path_factory, rows, cut):

@@ -34,10 +34,12 @@ def _sorted(frame: pd.DataFrame) -> list[str]:
     return sorted(map(repr, frame.astype(object).where(frame.notna(), None).to_dict("records")))
 
 
+@pytest.mark.slow
 def test_every_row_is_accounted_for_in_parts_as_in_the_whole() -> None:
     _check_parts(3, sorted(STEPS))
 
 
+@pytest.mark.slow
 def test_clean_tables_keep_their_contracts() -> None:
     _check_contracts(4, sorted(STEPS, reverse=True))
 

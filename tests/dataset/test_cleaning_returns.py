@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -63,6 +64,7 @@ def test_purchases_keep_what_did_not_come_back(rows: list[tuple[object, ...]]) -
     assert sorted(accounted) == frame.index.tolist()
 
 
+@pytest.mark.slow
 @given(EVENTS, st.sets(st.integers(0, 9)))
 @hypothesis_settings(max_examples=10)
 def test_parts_settle_as_the_whole(rows: list[tuple[object, ...]], cuts: set[int]) -> None:

@@ -65,6 +65,7 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
         load_cosing(tmp_path / "absent.csv")
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_real_inventory(cosing: Path) -> None:
     known = load_cosing(cosing)

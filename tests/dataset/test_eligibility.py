@@ -41,7 +41,7 @@ def allowed(items, users, user, eligibility):
     )
 
 
-@pytest.mark.parametrize("words", [0, 200])
+@pytest.mark.parametrize("words", [pytest.param(0, marks=pytest.mark.slow), 200])
 @given(seed=st.integers(0, 2**32 - 1))
 def test_three_ways_to_ask_agree_with_the_definition(make_dataset, words, seed):
     items, users, user, eligibility = shop(make_dataset, seed, words)

@@ -42,7 +42,7 @@ def test_no_event_has_no_step(make_dataset):
     assert steps_from_end(events, np.zeros(4, np.int64)).tolist() == []
 
 
-@pytest.mark.parametrize("fitted_on_less", [False, True])
+@pytest.mark.parametrize("fitted_on_less", [pytest.param(False, marks=pytest.mark.slow), True])
 @given(seed=st.integers(0, 1000), data=st.data())
 def test_requests_equal_what_a_loop_collects(make_dataset, fitted_on_less, seed, data):
     snapshot = snapshot_of(make_dataset, seed)

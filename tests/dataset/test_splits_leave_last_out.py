@@ -100,6 +100,7 @@ def test_rewriting_what_comes_after_the_target_changes_nothing(make_dataset, sta
     assert fingerprint(rehearsal.split(dataset)) == fingerprint(rehearsal.split(other))
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(seed=st.integers(0, 300))
 def test_nothing_is_fitted_on_the_event_before_the_target(make_dataset, seed):

@@ -196,6 +196,7 @@ def test_setting_aside_moves_every_window_by_one(make_dataset, n):
         assert fingerprint(replace(one, name=other.name)) == fingerprint(other)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(seed=st.integers(0, 1000))
 def test_of_what_is_set_aside_only_the_moments_count(make_dataset, seed):

@@ -63,6 +63,7 @@ def test_a_run_of_other_code_is_audited_with_a_word_of_warning(
         assert ("another revision" in outcome.err) == warned
 
 
+@pytest.mark.slow
 def test_a_planted_leak_is_told_in_a_sentence(
     glowrank: Command, copied: Path, cache: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +94,7 @@ def test_checks_are_left_out_by_name_and_the_run_stays_whole(
         assert tuple(json.loads((copied / "audit.json").read_text())["checks"]) == ("split", "codes")
 
 
+@pytest.mark.slow
 def test_other_data_is_refused(
     glowrank: Command, copied: Path, cache: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

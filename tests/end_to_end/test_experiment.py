@@ -123,7 +123,10 @@ def test_two_stage_beats_chance(shop_run: Path) -> None:
 @pytest.mark.usefixtures("without_plots")
 @pytest.mark.parametrize(
     "override",
-    ["cache_dir=null", "engine=serial", pytest.param("threads=2", marks=pytest.mark.slow)],
+    [
+        "engine=serial",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("cache_dir=null", "threads=2")),
+    ],
 )
 def test_the_same_again_gives_the_same_bytes(shop_run: Path, experiment: Run, override: str) -> None:
     again = experiment("cache_dir=null", override)
@@ -152,13 +155,13 @@ def test_a_parameter_of_the_ranker_computes_no_candidate_again(
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("ranking=retrieval_order", "RetrievalOrder"),
+        pytest.param("ranking=retrieval_order", "RetrievalOrder", marks=pytest.mark.slow),
         ("ranking=reciprocal_rank_fusion", "ReciprocalRankFusion"),
         pytest.param("~retrieval.sources.ease", "", marks=pytest.mark.slow),
         pytest.param("retrieval.index=hnsw", "", marks=pytest.mark.slow),
         pytest.param("retrieval.index=ivf", "", marks=pytest.mark.slow),
         ("features=minimal", ""),
-        ("split=leave_last_out", "LeaveLastOut"),
+        pytest.param("split=leave_last_out", "LeaveLastOut", marks=pytest.mark.slow),
         pytest.param("split=random", "Random", marks=pytest.mark.slow),
     ],
 )

@@ -54,7 +54,7 @@ def test_an_unknown_verb(glowrank: Command, verb: str) -> None:
         ("ranking.leaves=3", "ranking.leaves"),
         (
             "ranking=best",
-            "Could not find 'ranking/best'. Available options in 'ranking': bagged, lambdamart, ",
+            "Could not find 'ranking/best'. Available options in 'ranking': bagged, cascade, lambdamart, ",
         ),
         pytest.param("rankings=lambdamart", "rankings", marks=pytest.mark.slow),
         pytest.param("~nothing", "nothing", marks=pytest.mark.slow),
@@ -110,10 +110,12 @@ def test_no_history_or_no_truth(refused: Callable[..., str], cutoff: str) -> Non
     assert "cut-off must lie" in refused(4, f"split.cutoff={cutoff}")
 
 
+@pytest.mark.slow
 def test_a_shop_without_events(refused: Callable[..., str]) -> None:
     assert "At least one event" in refused(4, "dataset.events_per_user=0")
 
 
+@pytest.mark.slow
 def test_a_vector_that_is_no_number(refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     fit = IngredientVectors.fit
 
@@ -151,6 +153,7 @@ def test_an_output_that_cannot_be_written(glowrank: Command) -> None:
     assert "/proc/glowrank" in outcome.sentence
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written(glowrank: Command, tmp_path: Path) -> None:
     outcome = glowrank(
         "experiment", *SMALL, *QUICK, "cache_dir=/proc/glowrank", f"run.dir={tmp_path / 'run'}"
@@ -182,6 +185,7 @@ def test_interrupted(refused: Callable[..., str], monkeypatch: pytest.MonkeyPatc
     assert "Interrupted" in refused(130)
 
 
+@pytest.mark.slow
 def test_out_of_memory(refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     def exhaust(*arguments: object) -> None:
         raise MemoryError

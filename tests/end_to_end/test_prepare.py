@@ -147,6 +147,7 @@ def test_data_that_breaks_the_contract_ends_with_4(
     assert {path.name for path in (tmp_path / "tables").iterdir()} <= {".staged"}
 
 
+@pytest.mark.slow
 def test_nothing_left_is_said_even_if_all_may_go(glowrank: Command, tmp_path: Path) -> None:
     raw = written(tmp_path / "raw", events={**EVENTS, "sku": ["p9"] * N_EVENTS})
     outcome = glowrank("prepare", *raw, f"out={tmp_path / 'tables'}", "max_quarantined_share=1")
@@ -162,6 +163,7 @@ def test_a_missing_file_is_named(glowrank: Command, tmp_path: Path) -> None:
     assert "events.csv" in outcome.sentence
 
 
+@pytest.mark.slow
 def test_prepare_writes_over_its_own_tables_and_nothing_else(glowrank: Command, tmp_path: Path) -> None:
     raw = written(tmp_path / "raw")
     out = tmp_path / "tables"
@@ -175,6 +177,7 @@ def test_prepare_writes_over_its_own_tables_and_nothing_else(glowrank: Command, 
         assert sorted(path for path in tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_equal_sources_give_equal_bytes(glowrank: Command, tmp_path: Path) -> None:
     for name in ("a", "b"):
         assert glowrank("prepare", *SHOP, f"out={tmp_path / name}").code == 0

@@ -184,7 +184,7 @@ def test_killed_anywhere_the_tables_are_the_same_in_the_end(
         outcome = glowrank(*arguments, f"out={out}")
         assert outcome.code == 0, (out, outcome.err)
         assert contents(out) == contents(whole), out
-        anew |= set(re.findall("Done now: (.*);", outcome.out))
+        anew |= set(re.findall(r"Done now: (.*)\.", outcome.out))
     assert len(anew) > 3  # the points were spread
 
 

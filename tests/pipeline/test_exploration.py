@@ -83,6 +83,7 @@ def compared(dataset, measurement=MEASUREMENT):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_planted_leak_of_the_random_split_is_shown():
     found = compared(log(fashion))
     for metric in ("recall@10", "ndcg@10"):

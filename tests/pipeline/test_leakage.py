@@ -36,9 +36,11 @@ SPLITTERS: dict[str, Splitter] = {
     "training_events": LeaveLastOut(statistics="training_events"),
 }
 NAMES = ("test", "validation", "training_1", "training_2")
-# Every snapshot of the usual split and the test of each other one are tried at once, the others in CI.
+# Of the usual split the newest and the oldest snapshot, of each other one the test are tried at once, the others
+# in CI.
+QUICK = {("temporal", "training_2"), *((kind, "test") for kind in SPLITTERS)}
 CASES = [
-    pytest.param(kind, name, marks=() if kind == "temporal" or name == "test" else pytest.mark.slow)
+    pytest.param(kind, name, marks=() if (kind, name) in QUICK else pytest.mark.slow)
     for kind in SPLITTERS
     for name in NAMES
 ]

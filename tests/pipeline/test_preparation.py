@@ -139,6 +139,7 @@ SHOP = Divided(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("by_month")
 def test_a_dirty_shop_in_pieces_gives_what_cleaning_in_memory_gives(tmp_path: Path) -> None:
     for name, cleaning in {"default": DEFAULT, "more": CLEANING}.items():

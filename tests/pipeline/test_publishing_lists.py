@@ -35,6 +35,7 @@ SCORES = st.one_of(st.none(), st.floats(width=32, allow_nan=False, allow_infinit
 ENTRIES = st.lists(st.tuples(TEXTS, SCORES, TEXTS), min_size=1, max_size=7)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(TEXTS, ENTRIES, max_size=9), st.integers(1, 12))
 def test_every_list_comes_whole_however_it_is_cut(tmp_path: Path, lists: Lists, rows: int) -> None:

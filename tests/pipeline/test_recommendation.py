@@ -114,6 +114,7 @@ def write(dataset: Dataset, out: Path, job: Recommendation, budget: int = 4) -> 
     return lists
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),

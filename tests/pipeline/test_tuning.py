@@ -299,6 +299,7 @@ def test_a_study_that_was_killed_goes_on_as_if_it_had_not_been(tmp_path, whole, 
     assert [trial.value for trial in ended] == [trial.value for trial in whole]
 
 
+@pytest.mark.slow
 def test_killed_at_once_it_still_begins_with_the_configuration(tmp_path):
     mortal = Bowl(space(), dies_at=15, how="interrupted")
     with pytest.raises(KeyboardInterrupt):
@@ -323,6 +324,7 @@ def test_no_trial_is_begun_after_the_time(tmp_path):
         assert done(study) == []
 
 
+@pytest.mark.slow
 def test_a_combination_that_is_refused_is_a_failed_trial(tmp_path, whole):
     leaves = whole[2].params["ranking.num_leaves"]
     trials = studied(tmp_path / "other", Bowl(space(), dies_at=leaves, how="refused"), tuning(n_trials=4))
@@ -371,6 +373,7 @@ def test_a_study_that_cannot_be_read_is_refused(begun, content):
         pass
 
 
+@pytest.mark.slow
 def test_the_folder_may_have_any_name(tmp_path):
     folder = tmp_path / "50 % of {what} we #know? for sure"
     assert len(studied(folder, Bowl(space()), tuning(n_trials=2))) == 2

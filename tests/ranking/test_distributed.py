@@ -41,7 +41,7 @@ def scores_of(model, table):
     return model.score(rows.candidates().take(np.zeros(0, np.int64)), table.features)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=40), st.integers(1, 5))
 def test_partitions_are_the_table_cut_between_queries(lengths, n):
     table = ragged(lengths)
