@@ -36,8 +36,8 @@ SPLITTERS: dict[str, Splitter] = {
     "training_events": LeaveLastOut(statistics="training_events"),
 }
 NAMES = ("test", "validation", "training_1", "training_2")
-# Of the usual split the newest and the oldest snapshot, of each other one the test are tried at once, the others
-# in CI.
+# Of the usual split the newest and the oldest snapshot, of each other one the test are tried at once, and
+# the others in CI.
 QUICK = {("temporal", "training_2"), *((kind, "test") for kind in SPLITTERS)}
 CASES = [
     pytest.param(kind, name, marks=() if (kind, name) in QUICK else pytest.mark.slow)
