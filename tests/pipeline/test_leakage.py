@@ -25,7 +25,17 @@ from pipeline.engines import Serial
 from pipeline.preparation import load
 from pipeline.progress import Stopwatch
 from pipeline.stage_one import StageOneFitter
-from retrieval import Attributes, Blend, Chain, Ease, LowRank, Shuffled, Transitions
+from retrieval import (
+    Attributes,
+    Blend,
+    Chain,
+    Companions,
+    Ease,
+    LinearTransitions,
+    LowRank,
+    Shuffled,
+    Transitions,
+)
 from retrieval.source import Source
 
 SPLITTER = Temporal(cutoff="2022-07-20", n_training=2, horizon_days=30)
@@ -54,7 +64,9 @@ MORE_SOURCES: dict[str, Source] = {
         weights={"transitions": 1.0, "attributes": 0.25},
     ),
     "chain": Chain(first=Attributes(), then=Transitions()),
+    "companions": Companions(),
     "ease_with_words": Ease(fit_decay=0.8, attribute_weight=5.0, attributes=ALL_WORDS),
+    "linear_transitions": LinearTransitions(attributes=ALL_WORDS),
     "low_rank": LowRank(of=Transitions(from_power=0.5, to_power=0.3), dimensions=16),
     "scorer": Transitions(quota=0, backward=1.0),
     "shuffled": Shuffled(),

@@ -5,10 +5,12 @@ from retrieval.blend import Blend
 from retrieval.chain import Chain
 from retrieval.clusters import Clusters
 from retrieval.collaborative import Collaborative
+from retrieval.companions import Companions
 from retrieval.content import Content
 from retrieval.ease import Ease
 from retrieval.groups import Groups
 from retrieval.index import IndexSettings
+from retrieval.linear_transitions import LinearTransitions
 from retrieval.low_rank import LowRank
 from retrieval.popular import Popular
 from retrieval.shuffled import Shuffled
@@ -24,6 +26,24 @@ class TestTransitions(SourceContract):
 
 class TestTransitionsWithAge(SourceContract):
     source = Transitions(half_life_days=30.0, neighbours=3, from_power=1.0, to_power=0.0)
+
+
+class TestLinearTransitions(SourceContract):
+    source = LinearTransitions(regularisation=3.0)
+
+
+class TestLinearTransitionsOfItemsAlone(SourceContract):
+    source = LinearTransitions(
+        regularisation=1.0, half_life_days=0.0, history_half_life_days=0.0, attributes={}, neighbours=4
+    )
+
+
+class TestCompanions(SourceContract):
+    source = Companions()
+
+
+class TestCompanionsOfTheSameMoment(SourceContract):
+    source = Companions(days=0.0, half_life_days=0.0, crowd_power=0.0)
 
 
 class TestEase(SourceContract):
