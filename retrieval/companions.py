@@ -47,12 +47,7 @@ class FittedCompanions(Saved):
     def retrieve(self, requests: Requests, k: int) -> Ranked:
         """The k items with the largest positive sums."""
         out = empty_lists(len(requests), k)
-        eligibility = requests.eligibility
-        retrieve_through_rows(
-            *self._arguments(requests),
-            eligibility.available, eligibility.item_bits, eligibility.user_bits,
-            eligibility.owned.offsets, eligibility.owned.values, out.items, out.scores,
-        )  # fmt: skip
+        retrieve_through_rows(*self._arguments(requests), *requests.eligibility.arrays, out.items, out.scores)
         return out
 
     def score(
