@@ -1,11 +1,12 @@
-"""Rows a second and peak memory of `glowrank prepare` and of encoding, against a plain pandas read.
+"""Rows a second and peak memory of `glowrank prepare`, of encoding and of `explore`, against a plain read.
 
     python -m benchmarks.preparation [--rows 20000000] [--folder DIR]
 
 A shop of CSV files is written chunk by chunk, with ids as the synthetic shop has them and a little dirt. Then
 each of the following is a process of its own, so that its peak memory is its own: `pandas.read_csv` of the
-same file with no options, the preparation, its second run, the coding of the tables, and the preparation
-after one hundredth of the rows has been appended. A line is appended to `results/preparation.jsonl`.
+same file with no options, the preparation, its second run, the coding of the tables, `glowrank explore` of
+them, and the preparation after one hundredth of the rows has been appended. A line is appended to
+`results/preparation.jsonl`.
 """
 
 import argparse
@@ -75,7 +76,7 @@ def run(folder: Path, n_rows: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_shop(folder, n_rows)
     figures: dict[str, Any] = {}
-    for stage in ("pandas", "prepare", "again", "encode"):
+    for stage in ("pandas", "prepare", "again", "encode", "explore"):
         figures[stage] = measured(stage, folder, n_rows)
     write_events(folder, n_rows // 100, n_users=_n_users(n_rows), first_day=_N_DAYS - 5, seed=1, append=True)
     figures["appended"] = measured("appended", folder, n_rows // 100)
@@ -138,11 +139,20 @@ def _encode(folder: Path) -> dict[str, Any]:
     }
 
 
+def _explore(folder: Path) -> dict[str, Any]:
+    start = time.perf_counter()
+    told = [f"dataset.path={folder / 'prepared'}", f"out={folder / 'explored'}", "cache_dir=null"]
+    command = [sys.executable, "-m", "scripts.main", "explore", "dataset=canonical", *told]
+    subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    return {"seconds": time.perf_counter() - start}
+
+
 STAGES: Final = {
     "pandas": _pandas,
     "prepare": _prepare,
     "again": _prepare,
     "encode": _encode,
+    "explore": _explore,
     "appended": _prepare,
 }
 
