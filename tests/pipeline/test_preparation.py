@@ -161,7 +161,7 @@ def test_a_dirty_shop_in_pieces_gives_what_cleaning_in_memory_gives(tmp_path: Pa
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("by_month")
-@settings(max_examples=30, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate))
 @given(source=sources())
 def test_any_division_gives_what_cleaning_in_memory_gives(
     source: Divided, tmp_path_factory: pytest.TempPathFactory
