@@ -107,7 +107,7 @@ def test_nothing_left_is_refused() -> None:
         clean(_tables([], [("x", 1.0)], ["a"]))
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_rows_in_are_kept_quarantined_or_merged(seed: int) -> None:
     draw = np.random.default_rng(seed)
     ids = ["a", "b", "c", "00123", "\u00e9", ""]

@@ -46,6 +46,7 @@ def _by_units(frame: pd.DataFrame) -> tuple[dict[int, float], dict[int, float]]:
     return left, open_
 
 
+@pytest.mark.slow
 @given(EVENTS)
 @hypothesis_settings(max_examples=30)
 def test_purchases_keep_what_did_not_come_back(rows: list[tuple[object, ...]]) -> None:

@@ -13,7 +13,9 @@ from pipeline.fingerprint import fingerprint
 
 STATISTICS = ("up_to_target", "training_events")
 COLUMNS = ("user", "item", "kind", "time")
-of_either_statistics = pytest.mark.parametrize("statistics", STATISTICS)
+of_either_statistics = pytest.mark.parametrize(
+    "statistics", [STATISTICS[0], *(pytest.param(name, marks=pytest.mark.slow) for name in STATISTICS[1:])]
+)
 
 
 @of_either_statistics

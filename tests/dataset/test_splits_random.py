@@ -24,7 +24,9 @@ def test_the_draw_depends_on_the_events_and_not_on_their_rows(make_dataset, seed
 
 
 @pytest.mark.parametrize("stream", [0, 1, 2])
-@pytest.mark.parametrize("seed", [0, 1, 2**63 - 1])
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2**63 - 1))]
+)
 def test_draws_are_uniform_and_independent(make_dataset, seed, stream):
     events = make_dataset(0, n_users=500, n_items=300, n_events=20_000).interactions
     draws = uniform(events, seed, stream)
@@ -37,7 +39,7 @@ def test_draws_are_uniform_and_independent(make_dataset, seed, stream):
     assert abs(np.corrcoef(draws, other)[0, 1]) < 0.04
 
 
-@pytest.mark.parametrize("share", [0.05, 0.3])
+@pytest.mark.parametrize("share", [0.05, pytest.param(0.3, marks=pytest.mark.slow)])
 def test_each_snapshot_draws_its_share_of_what_is_left(make_dataset, share):
     dataset = make_dataset(1, n_users=2000, n_items=3000, n_events=20_000, kinds=("purchase", "view"))
     left = dataset.interactions.is_kind(("purchase",)).sum()

@@ -232,6 +232,7 @@ def test_setting_everything_aside_is_refused_in_one_sentence(make_dataset, n):
 # --- keep_one ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(seed=st.integers(0, 1000))
 def test_keep_one_moves_the_first_moment_of_later_users(make_dataset, seed):

@@ -421,6 +421,7 @@ def test_a_dataset_is_the_same_from_files_memory_and_cache(shop: TableFiles, tmp
     assert len(list((cache.folder or tmp_path).glob("prepared/*"))) == 2
 
 
+@pytest.mark.slow
 def test_an_oracle_follows_the_order_of_the_rows(tmp_path: Path) -> None:
     source = Shop(n_users=40, n_items=20, n_days=200)
     prepare(source, tmp_path / "out")

@@ -365,6 +365,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"no database at all" * 100, None])
 def test_a_study_that_cannot_be_read_is_refused(begun, content):
     whole = (begun / FILE).read_bytes()

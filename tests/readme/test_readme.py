@@ -58,6 +58,7 @@ def test_commands_on_the_shop_run(tmp_path):
     assert (tmp_path / "var/lists/first/_SUCCESS").exists()
 
 
+@pytest.mark.slow
 def test_the_python_face_is_shown_and_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = (ROOT / "README.md").read_text(encoding="utf-8")
