@@ -69,10 +69,12 @@ def prepare(out, what, at):
 
 import resource
 import scripts.main, scripts.recommend
+from pipeline.engines import engine
 from pipeline.lists_folder import ListsFolder
 
 for out, what, at in json.loads(sys.argv[1]):
     if not (pid := os.fork()):
+        engine._PROCESS = os.getpid()  # nothing was computed yet, so the fork has lost no threads
         sys.argv = ["glowrank", *sys.argv[2:], f"out={out}"]
         prepare(out, what, at)
         scripts.main.main()
