@@ -1,5 +1,7 @@
 """Every ranker keeps the contract of rankers."""
 
+import pytest
+
 from ranking.bagged import Bagged
 from ranking.cascade import Cascade
 from ranking.lambdamart import LambdaMart
@@ -14,18 +16,22 @@ class TestLambdaMart(RankerContract):
     ranker = LambdaMart(**SMALL)
 
 
+@pytest.mark.slow
 class TestLambdaMartOnAShareOfTheRows(RankerContract):
     ranker = LambdaMart(**SMALL, row_fraction=0.7, refit=False, seed=3)
 
 
+@pytest.mark.slow
 class TestXendcg(RankerContract):
     ranker = LambdaMart(**SMALL, objective="rank_xendcg")
 
 
+@pytest.mark.slow
 class TestBagged(RankerContract):
     ranker = Bagged(of=LambdaMart(**SMALL, feature_fraction=0.5), members=3)
 
 
+@pytest.mark.slow
 class TestCascade(RankerContract):
     """That all survive, as the order of rows changes the queries here; test_cascade.py looks at fewer."""
 

@@ -1,5 +1,7 @@
 """Every retrieval source keeps the contract of sources."""
 
+import pytest
+
 from retrieval.attributes import Attributes
 from retrieval.blend import Blend
 from retrieval.chain import Chain
@@ -24,6 +26,7 @@ class TestTransitions(SourceContract):
     source = Transitions(window=4, backward=0.3)
 
 
+@pytest.mark.slow
 class TestTransitionsWithAge(SourceContract):
     source = Transitions(half_life_days=30.0, neighbours=3, from_power=1.0, to_power=0.0)
 
@@ -32,6 +35,7 @@ class TestLinearTransitions(SourceContract):
     source = LinearTransitions(regularisation=3.0)
 
 
+@pytest.mark.slow
 class TestLinearTransitionsOfItemsAlone(SourceContract):
     source = LinearTransitions(
         regularisation=1.0, half_life_days=0.0, history_half_life_days=0.0, attributes={}, neighbours=4
@@ -42,6 +46,7 @@ class TestCompanions(SourceContract):
     source = Companions()
 
 
+@pytest.mark.slow
 class TestCompanionsOfTheSameMoment(SourceContract):
     source = Companions(days=0.0, half_life_days=0.0, crowd_power=0.0)
 
@@ -50,6 +55,7 @@ class TestEase(SourceContract):
     source = Ease(regularisation=5.0, half_life_days=50.0)
 
 
+@pytest.mark.slow
 class TestEaseWithWords(SourceContract):
     source = Ease(
         regularisation=2.0, fit_decay=0.7, attribute_weight=3.0, attributes={"functions": 1.0, "brand": 0.5}
@@ -60,6 +66,7 @@ class TestAttributes(SourceContract):
     source = Attributes()
 
 
+@pytest.mark.slow
 class TestAttributesOfAllKinds(SourceContract):
     source = Attributes(
         weights={"functions": 1.0, "brand": 2.0, "category": 0.5, "ingredients": 0.3},
@@ -86,6 +93,7 @@ class TestChain(SourceContract):
     source = Chain(first=Attributes(), then=Transitions(window=3), hops=5, neighbours=9)
 
 
+@pytest.mark.slow
 class TestChainOfABlend(SourceContract):
     source = Chain(
         first=Ease(regularisation=5.0),
@@ -98,6 +106,7 @@ class TestLowRank(SourceContract):
     source = LowRank(of=Transitions(from_power=0.5, to_power=0.3), dimensions=6)
 
 
+@pytest.mark.slow
 class TestLowRankOfAChain(SourceContract):
     source = LowRank(
         of=Chain(first=Clusters(vectors=VECTORS), then=Ease(regularisation=5.0)),
@@ -140,6 +149,7 @@ class TestPopular(SourceContract):
     fills = True
 
 
+@pytest.mark.slow
 class TestPopularOfAMonth(SourceContract):
     source = Popular(window_days=30.0)
     fills = True
