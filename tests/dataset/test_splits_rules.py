@@ -32,7 +32,7 @@ def bought(snapshot):
 
 
 @every_split
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_what_every_snapshot_keeps(make_dataset, split, seed):
     dataset = make_dataset(seed)
     result = split.split(dataset)

@@ -104,7 +104,7 @@ def expected_row(requests, query, item, statistics):  # type: ignore[no-untyped-
 
 
 @pytest.mark.parametrize("change", [lambda s: s, strict, nominal], ids=["plain", "strict", "nominal"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_columns_are_those_of_loops(shop, seed: int, change) -> None:  # type: ignore[no-untyped-def]
     snapshot = change(shop.snapshot(seed))
     requests = snapshot.requests()
@@ -218,7 +218,7 @@ def test_what_was_saved_comes_back(shop, change, tmp_path) -> None:  # type: ign
     assert not np.isinf(values).any()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_the_future_and_the_codes_change_nothing(shop, seed: int) -> None:  # type: ignore[no-untyped-def]
     snapshot = shop.snapshot(seed)
     requests = snapshot.requests()

@@ -109,7 +109,7 @@ def test_blocks_change_nothing(feature_set, shop) -> None:  # type: ignore[no-un
         np.testing.assert_array_equal(block, whole[own])
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_other_codes_of_users_and_items_change_nothing(feature_set, shop, seed: int) -> None:  # type: ignore[no-untyped-def]
     """Codes follow a hash. Left out are embeddings, whose random start is drawn code by code."""
     snapshot = shop.snapshot(seed, n_users=16, n_events=300)

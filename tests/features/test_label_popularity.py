@@ -14,7 +14,7 @@ WINDOWS = (7, 30, 60)
 DAY = 86_400
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_columns_are_those_of_a_loop(shop, seed: int) -> None:  # type: ignore[no-untyped-def]
     snapshot = shop.snapshot(seed, n_users=40)
     fitted = LabelPopularity(windows_days=WINDOWS, smoothing=2.0).fit(snapshot, {}, ())
@@ -104,7 +104,7 @@ def test_what_was_saved_comes_back(shop, change, tmp_path) -> None:  # type: ign
     np.testing.assert_array_equal(loaded.table, fitted.table)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_the_future_and_the_codes_change_nothing(shop, seed: int) -> None:  # type: ignore[no-untyped-def]
     snapshot = shop.snapshot(seed)
     fitted = LabelPopularity().fit(snapshot, {}, ())

@@ -89,7 +89,7 @@ def five_columns(counts, item, events, spec):  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=range(len(SPECS)))
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_columns_are_those_of_loops(shop, spec: Pairs, seed: int) -> None:  # type: ignore[no-untyped-def]
     snapshot = shop.snapshot(seed, n_users=16, n_items=20, n_events=300)
     requests = snapshot.requests()

@@ -47,7 +47,7 @@ def similarities(snapshot, source):
 ALL = {"functions": 1.0, "brand": 2.0, "category": 0.5, "ingredients": 0.3}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 @pytest.mark.parametrize(
     "source",
     [

@@ -31,7 +31,7 @@ def by_hand(snapshot, source):
     return total
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_entries_are_weighted_sums_of_levelled_parts(seed):
     snapshot = shops.snapshot(seed)
     weights = {"clusters": 0.1, "ease": 0.5, "transitions": 1.0, "attributes": 0.25}

@@ -30,7 +30,7 @@ def fitted(snapshot, budget=12, sources=SOURCES):
     return FittedRetrieval(models, retrieval.quotas, budget)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 @pytest.mark.parametrize("budget", [1, 12, 1000])
 def test_candidates_are_what_the_sources_say(seed, budget):
     snapshot = shops.snapshot(seed)
@@ -62,7 +62,7 @@ def test_candidates_are_what_the_sources_say(seed, budget):
     assert (candidates.ranks > 0).any(axis=1).all()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_each_source_has_its_say_in_turn(seed):
     """The first of every list stays as long as the budget is no smaller than the number of sources."""
     snapshot = shops.snapshot(seed)

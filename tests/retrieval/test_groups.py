@@ -34,7 +34,7 @@ def by_loop(snapshot, source, group, n_groups):
     return values
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 @pytest.mark.parametrize(
     "source",
     [Groups(n_groups=3), Groups(n_groups=2, smoothing=1.0, rating_smoothing=0.0, half_life_days=0.0)],

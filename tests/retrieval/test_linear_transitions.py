@@ -45,7 +45,7 @@ def by_formula(snapshot, source):
     return np.where(known[:, None], np.maximum(weights, 0), 0)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 @pytest.mark.parametrize(
     "source",
     [

@@ -52,7 +52,7 @@ def by_hand(rows, dimensions):
     return np.where(smoothed > 1e-6 * np.linalg.norm(rows, axis=1)[:, None], smoothed, 0)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 @pytest.mark.parametrize("dimensions", [1, 4, 12])
 @pytest.mark.parametrize(
     "source",
@@ -80,7 +80,7 @@ def test_entries_are_those_of_the_closest_matrix_of_the_rank(source, dimensions,
     assert model.neighbours.has_sorted_indices
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_at_full_rank_the_matrix_comes_back_and_nothing_else(seed):
     """What would be 0 but for rounding is no neighbour."""
     snapshot = shops.snapshot(seed)

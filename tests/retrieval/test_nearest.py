@@ -54,7 +54,7 @@ def assert_as_by_hand(snapshot, source, vectors, dense, placed, normalise):
         assert lists.lengths[user] == len(best)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 @pytest.mark.parametrize("newest", [0, 1, 3, 100])
 def test_content_equals_all_products(seed, newest):
     snapshot = shops.snapshot(seed)
@@ -74,7 +74,7 @@ def test_content_equals_all_products(seed, newest):
     assert_as_by_hand(snapshot, source, vectors, dense, placed, normalise=True)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 @pytest.mark.parametrize("half_life_days", [0.0, 20.0])
 def test_collaborative_equals_all_products(seed, half_life_days):
     snapshot = shops.snapshot(seed)

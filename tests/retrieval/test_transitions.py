@@ -33,7 +33,7 @@ def by_loop(snapshot, source):
     return counts * scale
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 @pytest.mark.parametrize(
     "source",
     [
