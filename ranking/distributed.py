@@ -120,7 +120,7 @@ class DistributedLambdaMart:
         if not validation.grade.any():
             return _fitted(every, ())
         curve = self._curve(every, validation, threads, watch)
-        best = int(np.argmax(curve)) + 1
+        best = len(curve) if self.of.stop_after is None else int(np.argmax(curve)) + 1
         return _fitted(lgb.Booster(model_str=every.model_to_string(num_iteration=best)), tuple(curve))
 
     def refitted(self, stopped: FittedLambdaMart, tables: TrainingTables, threads: int) -> FittedLambdaMart:
@@ -145,7 +145,7 @@ class DistributedLambdaMart:
             watch(tree + 1, curve[-1])
             if curve[-1] > curve[best] + 1e-6:
                 best = tree
-            if tree - best >= self.of.stop_after:
+            if self.of.stop_after is not None and tree - best >= self.of.stop_after:
                 break
         return curve
 

@@ -38,8 +38,9 @@ class LambdaMart:
         (drawn anew for each tree) and lambda_l2.
     num_trees : int
         At most.
-    stop_after : int
-        Trees without a better nDCG on validation before training stops.
+    stop_after : int or None
+        Trees without a better nDCG on validation before training stops. None: all `num_trees` are grown and
+        kept, whatever validation says of them.
     stop_at : int
         Cut-off k of the nDCG that decides.
     truncation : int
@@ -64,7 +65,7 @@ class LambdaMart:
     min_rows_a_leaf: int = 50
     learning_rate: float = 0.06
     num_trees: int = 400
-    stop_after: int = 40
+    stop_after: int | None = 40
     stop_at: int = 10
     truncation: int = 20
     feature_fraction: float = 0.7
@@ -78,8 +79,10 @@ class LambdaMart:
     def __post_init__(self) -> None:
         check_choice(self, "objective", ("lambdarank", "rank_xendcg"))
         check_int(self, "num_leaves", low=2)
-        for name in ("min_rows_a_leaf", "num_trees", "stop_after", "stop_at", "truncation"):
+        for name in ("min_rows_a_leaf", "num_trees", "stop_at", "truncation"):
             check_int(self, name, low=1)
+        if self.stop_after is not None:
+            check_int(self, "stop_after", low=1)
         check_int(self, "seed", low=0)
         check_number(self, "learning_rate", low=1e-6, high=1)
         check_number(self, "feature_fraction", low=1e-6, high=1)
@@ -118,14 +121,20 @@ class LambdaMart:
             valid_sets=[to_lightgbm(validation, parameters, past)],
             valid_names=["validation"],
             callbacks=[
-                # min_delta: a difference in the last bits of a mean must not decide
-                lgb.early_stopping(self.stop_after, verbose=False, min_delta=1e-6),
+                *self._stopping,
                 lgb.record_evaluation(history),
                 lambda state: watch(state.iteration + 1, _rounded(state.evaluation_result_list[0][2])),
             ],
         )
         curve = history["validation"][f"ndcg@{self.stop_at}"]
         return _fitted(booster, tuple(_rounded(value) for value in curve))
+
+    @property
+    def _stopping(self) -> list[Any]:
+        if self.stop_after is None:
+            return []
+        # min_delta: a difference in the last bits of a mean must not decide
+        return [lgb.early_stopping(self.stop_after, verbose=False, min_delta=1e-6)]
 
     def refitted(
         self, stopped: "FittedLambdaMart", tables: TrainingTables, threads: int

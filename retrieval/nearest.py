@@ -12,6 +12,7 @@ from dataset.ranked import Ranked
 from dataset.snapshot import Requests
 from retrieval.index import VectorIndex
 from retrieval.kernels import count_eligible, merge_searches, score_searches
+from retrieval.neighbours import Neighbours
 from retrieval.sparse_rows import empty_lists, event_weights
 
 
@@ -30,6 +31,8 @@ class Nearest(Saved):
         Whether searches are brought to unit length (cosine) or not (inner product).
     step_decay, half_life_days : float
         Weights of the events in the sum.
+    neighbours : Neighbours or None
+        What the newest events' own searches find, where that is known already. Changes only speed.
     """
 
     index: VectorIndex
@@ -38,6 +41,7 @@ class Nearest(Saved):
     normalise: bool
     step_decay: float
     half_life_days: float
+    neighbours: Neighbours | None = None
 
     @property
     def is_exact(self) -> bool:
@@ -54,9 +58,9 @@ class Nearest(Saved):
         All searches run under one mask, of what nobody may get, and find twice what is asked for. Users who
         own or avoid so much that this may not do are searched for again, under a mask of their own.
         """
-        offsets, searches = self._searches(requests)
+        offsets, searches, item = self._searches(requests)
         out = empty_lists(len(requests), k)
-        found, scores = self.index.search(searches, 2 * k, requests.eligibility.available)
+        found, scores = self._found(searches, item, k, requests.eligibility.available)
         self._merge(requests.eligibility, offsets, found, scores, out)
         query = np.repeat(np.arange(len(requests)), np.diff(offsets))
         again = np.unique(query[self._is_cut_short(requests.eligibility, offsets, found, k)])
@@ -66,6 +70,37 @@ class Nearest(Saved):
             own = np.flatnonzero(np.isin(query, rows))
             self._retrieve_masked(requests.eligibility, rows, np.diff(offsets)[rows], searches[own], out)
         return out
+
+    def searched_alone(self, requests: Requests) -> npt.NDArray[np.int32]:
+        """The items whose own searches a block asks for, as often as it does, int32 of shape (s,)."""
+        placed, _, from_end = self._placed(requests)
+        return requests.history.item[placed[from_end < self.newest]]
+
+    def found_alone(self, items: npt.NDArray[np.int32], k: int, available: npt.NDArray[np.bool_]) -> Ranked:
+        """What the searches for single items find when `retrieve` is asked for k, a row an item."""
+        vectors = self.index.matrix[self.row_of_item[items]]
+        found, scores = self.index.search(self._normalised(vectors), 2 * k, available)
+        return Ranked(found, scores)
+
+    def _found(
+        self,
+        searches: npt.NDArray[np.float32],
+        item: npt.NDArray[np.int32],
+        k: int,
+        available: npt.NDArray[np.bool_],
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        """What each search finds; those of single items are looked up where they are known."""
+        known = self.neighbours
+        if known is None:
+            return self.index.search(searches, 2 * k, available)
+        place = np.where(item >= 0, known.place[item], -1)
+        rest = np.flatnonzero(place < 0)
+        found, scores = self.index.search(searches[rest], 2 * k, available)
+        if len(rest) and found.shape[1] != known.items.shape[1]:  # known for lists of another length
+            return self.index.search(searches, 2 * k, available)
+        items, values = known.items[place], known.scores[place]
+        items[rest], values[rest] = found, scores
+        return items, values
 
     def _is_cut_short(
         self,
@@ -114,20 +149,21 @@ class Nearest(Saved):
         self, requests: Requests, offsets: npt.NDArray[np.int64], item: npt.NDArray[np.int32]
     ) -> npt.NDArray[np.float32]:
         """Largest inner product of each candidate with its query's searches."""
-        search_offsets, searches = self._searches(requests)
+        search_offsets, searches, _ = self._searches(requests)
         out = np.empty(len(item), np.float32)
         score_searches(search_offsets, searches, self.index.matrix, self.row_of_item, offsets, item, out)
         return out
 
-    def _searches(self, requests: Requests) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Vectors to search for: the newest events' own, then the weighted sum; offsets (m + 1,), (s, d)."""
-        history = requests.history
-        row = self.row_of_item[history.item]
-        placed = (row >= 0) & (history.weight > 0)
-        query = history.query[placed]
-        vectors = self.index.matrix[row[placed]]
-        n = np.bincount(query, minlength=len(requests))
-        from_end = offsets_of(n)[1:][query] - np.arange(len(query)) - 1
+    def _searches(
+        self, requests: Requests
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+        """Vectors to search for: the newest events' own, then the weighted sum; offsets (m + 1,), (s, d).
+
+        Last the item of each that is an item's own, (s,), -1 for a sum.
+        """
+        placed, query, from_end = self._placed(requests)
+        item = requests.history.item[placed]
+        vectors = self.index.matrix[self.row_of_item[item]]
         weights = event_weights(requests, self.step_decay, self.half_life_days)[placed]
         total = _sum_by_query(query, vectors * weights[:, None], len(requests))
         newest = np.flatnonzero(from_end < self.newest)
@@ -136,10 +172,23 @@ class Nearest(Saved):
         searches = np.concatenate([vectors[newest], total[summed]])
         order = np.argsort(owner, kind="stable")
         offsets = offsets_of(np.bincount(owner, minlength=len(requests)))
-        searches = searches[order]
+        alone = np.concatenate([item[newest], np.full(len(summed), -1, np.int32)])
+        return offsets, self._normalised(searches[order]), alone[order]
+
+    def _placed(
+        self, requests: Requests
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """Events that have a vector: positions in the history, queries, and how far from the newest one."""
+        history = requests.history
+        placed = np.flatnonzero((self.row_of_item[history.item] >= 0) & (history.weight > 0))
+        query = history.query[placed]
+        n = np.bincount(query, minlength=len(requests))
+        return placed, query, offsets_of(n)[1:][query] - np.arange(len(query)) - 1
+
+    def _normalised(self, searches: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         if self.normalise:
             searches = unit_length(searches)
-        return offsets, np.ascontiguousarray(searches, np.float32)
+        return np.ascontiguousarray(searches, np.float32)
 
 
 def unit_length(matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

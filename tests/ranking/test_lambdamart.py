@@ -77,6 +77,12 @@ def test_validation_rows_are_binned_and_judged_like_the_trees_score():
     assert model.validation_curve[n_trees - 1] == pytest.approx(own, abs=1e-6)
 
 
+def test_without_stopping_all_trees_are_kept():
+    model = fit(replace(SMALL, stop_after=None, learning_rate=0.9))
+    assert model.n_trees == SMALL.num_trees
+    assert int(np.argmax(model.validation_curve)) + 1 < SMALL.num_trees
+
+
 def test_training_stops_where_validation_is_best():
     model = fit(replace(SMALL, refit=False, num_trees=200, learning_rate=0.3))
     curve = np.array(model.validation_curve)
