@@ -205,12 +205,14 @@ class Snapshot:
     def owned(self) -> Ragged:
         """Items each user has got by the time of asking and may not get again yet, a row a user, ascending.
 
-        With `constraints.repurchase`, an item is due once its interval has passed since the user last got it.
+        With `constraints.repurchase`, an item is due once its interval has passed since the user last got it;
+        where the run let everything be taken again, its kinds of events say what was got.
         """
         events, repurchase = self.request_history, self.constraints.repurchase
         if not self.constraints.keeps("already_owned"):
             return Ragged.empty(len(self.users))
-        got = events.is_kind(self.owned_kinds)
+        kinds = self.owned_kinds or (repurchase.kinds if repurchase else ())
+        got = events.is_kind(kinds)
         if repurchase is not None:
             interval = repurchase.intervals(self.history, self.items)[events.item]
             asked_at = np.full(len(self.users), self.cutoff, np.int64)

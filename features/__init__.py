@@ -11,6 +11,7 @@ from features.pairs import Pairs
 from features.popularity import Popularity
 from features.product import Product
 from features.repeat import Repeat
+from features.replenishment import Replenishment
 from features.retrieval_scores import RetrievalScores
 from features.similarity import Similarity
 from features.vectors.collaborative import CollaborativeVectors
@@ -32,6 +33,7 @@ __all__ = [
     "Popularity",
     "Product",
     "Repeat",
+    "Replenishment",
     "RetrievalScores",
     "Similarity",
 ]

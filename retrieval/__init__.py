@@ -14,6 +14,7 @@ from retrieval.index import IndexSettings
 from retrieval.linear_transitions import LinearTransitions
 from retrieval.low_rank import LowRank
 from retrieval.popular import Popular
+from retrieval.replenishment import Replenishment
 from retrieval.shuffled import Shuffled
 from retrieval.transitions import Transitions
 
@@ -31,6 +32,7 @@ __all__ = [
     "LinearTransitions",
     "LowRank",
     "Popular",
+    "Replenishment",
     "Retrieval",
     "Shuffled",
     "Transitions",

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dataset.constraints import Constraints
 from dataset.interactions import KINDS
+from dataset.repurchase import Repurchase
 from dataset.snapshot import steps_from_end, users_as_of
 from dataset.splits.temporal import Temporal
 
@@ -125,6 +127,20 @@ def test_items_are_not_owned_where_repurchase_is_on(make_dataset):
     assert snapshot_of(make_dataset).owned.lengths.sum() > 0
     snapshot = Temporal(cutoff=0.7, n_training=1, repurchase=True).split(make_dataset(0)).test
     assert snapshot.owned.lengths.sum() == 0
+
+
+def test_the_promise_holds_too_where_the_run_let_everything_be_taken_again(make_dataset):
+    snapshot = Temporal(cutoff=0.7, n_training=1, repurchase=True).split(make_dataset(0)).test
+    never = Repurchase(min_gaps=10**6)
+    promised = replace(snapshot, constraints=Constraints(repurchase=never)).owned
+    bought = snapshot.request_history.take(snapshot.request_history.is_kind(never.kinds))
+    assert set(zip(promised.rows, promised.values, strict=True)) == set(
+        zip(bought.user, bought.item, strict=True)
+    )
+    soon = Repurchase(min_gaps=1, otherwise="shop", quantile=0.0)
+    assert replace(snapshot, constraints=Constraints(repurchase=soon)).owned.lengths.sum() < len(
+        promised.values
+    )
 
 
 @given(seed=st.integers(0, 1000))

@@ -28,10 +28,19 @@ def made(node: Any) -> Any:
     return getattr(importlib.import_module(module), name)(**arguments)
 
 
-@pytest.fixture(scope="module", params=["default", "minimal"])
+def read(choice: str, repository: Path) -> dict[str, Any]:
+    """A YAML of conf/features, its families laid over those of the choice that it begins with, if any."""
+    path = repository / "conf" / "features" / f"{choice}.yaml"
+    node = yaml.safe_load(path.read_text(encoding="utf-8").replace("${seed}", "0"))
+    if "defaults" not in node:
+        return node  # type: ignore[no-any-return]
+    base = read(node["defaults"][0], repository)
+    return {**base, "families": {**base["families"], **node["families"]}}
+
+
+@pytest.fixture(scope="module", params=["default", "minimal", "replenishment"])
 def feature_set(request: pytest.FixtureRequest, repository: Path) -> FeatureSet:
-    path = repository / "conf" / "features" / f"{request.param}.yaml"
-    return made(yaml.safe_load(path.read_text(encoding="utf-8").replace("${seed}", "0")))  # type: ignore[no-any-return]
+    return made(read(request.param, repository))  # type: ignore[no-any-return]
 
 
 def fitted(feature_set: FeatureSet, snapshot: Any) -> FittedFeatures:

@@ -33,6 +33,7 @@ from retrieval import (
     Ease,
     LinearTransitions,
     LowRank,
+    Replenishment,
     Shuffled,
     Transitions,
 )
@@ -68,6 +69,7 @@ MORE_SOURCES: dict[str, Source] = {
     "ease_with_words": Ease(fit_decay=0.8, attribute_weight=5.0, attributes=ALL_WORDS),
     "linear_transitions": LinearTransitions(attributes=ALL_WORDS),
     "low_rank": LowRank(of=Transitions(from_power=0.5, to_power=0.3), dimensions=16),
+    "replenishment": Replenishment(kinds=("view", "save")),
     "scorer": Transitions(quota=0, backward=1.0),
     "shuffled": Shuffled(),
 }
@@ -93,7 +95,7 @@ def dataset() -> Dataset:
 def fitter() -> StageOneFitter:
     """Stage one with all defaults and every source."""
     with initialize_config_module(config_module="conf", version_base="1.3"):
-        config = compose("experiment", ["experiment=tiny"])
+        config = compose("experiment", ["experiment=tiny", "features=replenishment"])
     default = build(config, "retrieval")
     every = replace(default, sources={**default.sources, **MORE_SOURCES})
     return StageOneFitter(every, build(config, "features"), Serial(), Cache(), Stopwatch())

@@ -15,6 +15,7 @@ from retrieval.index import IndexSettings
 from retrieval.linear_transitions import LinearTransitions
 from retrieval.low_rank import LowRank
 from retrieval.popular import Popular
+from retrieval.replenishment import Replenishment
 from retrieval.shuffled import Shuffled
 from retrieval.transitions import Transitions
 from tests.contracts.source_contract import SourceContract
@@ -153,6 +154,10 @@ class TestPopular(SourceContract):
 class TestPopularOfAMonth(SourceContract):
     source = Popular(window_days=30.0)
     fills = True
+
+
+class TestReplenishment(SourceContract):
+    source = Replenishment(kinds=("view", "like", "save"))  # what is bought may not be bought again here
 
 
 class TestShuffled(SourceContract):
