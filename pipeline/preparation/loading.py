@@ -16,8 +16,8 @@ from dataset.dataset import Dataset
 from dataset.encoding import encode
 from dataset.errors import ArtefactError, ResourceError
 from dataset.sources.canonical import Canonical
-from dataset.storage import StoredTables, open_tables, read_report
-from pipeline.artefacts import MANIFEST
+from dataset.storage import REPORT, StoredTables, open_tables, read_report
+from pipeline.artefacts import MANIFEST, read_manifest, verify
 from pipeline.cache import Cache
 from pipeline.fingerprint import fingerprint, fingerprint_of_code
 from pipeline.preparation.folder import PreparedFolder
@@ -72,7 +72,7 @@ def load(
     name = type(source).__name__
     if isinstance(source, Canonical):
         folder = Path(source.path)
-        if read_report(folder).get("cleaning") == name_of(cleaning):
+        if _report(folder).get("cleaning") == name_of(cleaning):
             return Prepared(encode(open_tables(folder), name, seed), inputs, read_report(folder))
     streaming = hasattr(source, "streams")
     if cache is None or cache.folder is None:
@@ -90,11 +90,20 @@ def load(
     return _prepared(source, folder, cleaning, watch, inputs, seed)
 
 
+def _report(folder: Path) -> Mapping[str, Any]:
+    """The report of prepared tables, verified; older folders have no manifest to verify it by."""
+    if (folder / MANIFEST).is_file():
+        files = read_manifest(folder)["files"]
+        verify(folder, {REPORT: files.get(REPORT)})
+    return read_report(folder)
+
+
 def _remembered(folder: Path) -> StoredTables | None:
     """The tables of a folder in the cache; None if it is not there, or damaged."""
     if not (folder / MANIFEST).exists():
         return None
     try:
+        _report(folder)
         return open_tables(folder)
     except ArtefactError as error:
         _LOG.warning("Prepared tables in the cache are damaged and are prepared again. %s", error)

@@ -16,12 +16,13 @@ import pyarrow.parquet as pq
 
 from dataset.errors import ArtefactError, DataContractError
 from pipeline.artefacts import sha256
-from pipeline.lists_folder import PARTS, SUCCESS
+from pipeline.lists_folder import CERTIFICATE, PARTS, SUCCESS
 
 BATCH_ROWS: Final = 65_536
 COLUMNS: Final = ("user", "rank", "item", "score", "sources")
 _PART: Final = re.compile(r"part-\d{5,}\.parquet")
 _ODD: Final = r'["\\\x00-\x1f]'  # what JSON does not take as it is
+_IS_ODD: Final = np.isin(np.arange(256), [*range(32), ord('"'), ord("\\")])
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,17 @@ class FinishedLists:
         Raises
         ------
         ArtefactError
-            If the lists are not finished, or a part is missing or not what the manifest says.
+            If the lists are not finished, or a part or the certificate is not what was written.
         """
         facts, lines = _success(path), _manifest(path)
         for line in lines:
             part = path / line["name"]
-            if not part.is_file() or sha256(part) != line["sha256"]:
+            if _digest(part) != line["sha256"]:
                 raise _changed(part)
+        if "certificate" in facts and facts["certificate"] != _digest(path / CERTIFICATE):
+            raise ArtefactError(
+                f"{path / CERTIFICATE} must be what {SUCCESS} says. Got something else; make the lists again."
+            )
         rows = sum(line["rows"] for line in lines)
         if facts.get("rows", rows) != rows or facts.get("parts", len(lines)) != len(lines):
             raise ArtefactError(
@@ -126,6 +131,10 @@ class FinishedLists:
                     left = table.slice(start)
             if left is not None:
                 yield _encoded(left, name)
+
+
+def _digest(path: Path) -> str | None:
+    return sha256(path) if path.is_file() else None
 
 
 def _changed(part: Path) -> ArtefactError:
@@ -184,13 +193,12 @@ def _encoded(table: pa.Table, name: str) -> ListBatch:
     users = _array(table, "user").take(pa.array(starts))
     items, sources = _array(table, "item"), _array(table, "sources")
     for texts in (users, items):
-        if texts.null_count or pc.any(pc.match_substring(texts, "\0")).as_py():
+        if texts.null_count or not _bytes(texts).all():
             raise DataContractError(f"Ids of users and items must hold no NUL. Got one that does in {name}.")
     score = table["score"].combine_chunks().cast(pa.float32())
     digits = pc.if_else(pc.is_finite(score), score.cast(pa.string()), None)
-    cells = [_json(items), pc.coalesce(digits, "null"), pc.coalesce(_json(sources), "null")]
-    rows = pc.binary_join_element_wise(*cells, ",")
-    rows = pc.binary_join_element_wise("[", rows, "]", "")
+    cells = [_json(items), ",", pc.coalesce(digits, "null"), ",", pc.coalesce(_json(sources), "null")]
+    rows = pc.binary_join_element_wise("[", *cells, "]", "")
     offsets = pa.array(np.append(starts, len(table)).astype(np.int32))
     lists = pc.binary_join(pa.ListArray.from_arrays(offsets, rows), ",")
     return ListBatch(users, pc.binary_join_element_wise("[", lists, "]", ""))
@@ -203,8 +211,15 @@ def _array(table: pa.Table, column: str) -> pa.Array:
 def _json(texts: pa.Array) -> pa.Array:
     """Texts as JSON strings; only those with something to escape go through Python."""
     quoted = pc.binary_join_element_wise('"', texts, '"', "")
-    odd = pc.fill_null(pc.match_substring_regex(texts, _ODD), False)
-    if not pc.any(odd).as_py():
+    if not _IS_ODD[_bytes(texts)].any():
         return quoted
+    odd = pc.fill_null(pc.match_substring_regex(texts, _ODD), False)
     escaped = [json.dumps(text, ensure_ascii=False) for text in texts.filter(odd).to_pylist()]
     return pc.replace_with_mask(quoted, odd, pa.array(escaped, pa.string()))
+
+
+def _bytes(texts: pa.Array) -> npt.NDArray[np.uint8]:
+    """The bytes of all texts, in UTF-8."""
+    _, offsets, content = texts.buffers()
+    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return np.frombuffer(content or b"", np.uint8)[ends[0] : ends[-1]]

@@ -1,7 +1,7 @@
 """Lists in PostgreSQL: a partition for each edition, and a pointer that moves in one transaction."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -147,6 +147,8 @@ class _PostgreSqlShelf:
         """The empty partition is attached and committed first: a statement that was planned before it
         was there, and sees the pointer after it has moved, would find no lists."""
         self.remove(lists.edition)
+        with suppress(psycopg.errors.UndefinedObject, psycopg.errors.InvalidParameterValue):
+            self._run("SET default_toast_compression = 'lz4'")  # a third faster, from PostgreSQL 14 on
         with self.connection.transaction():
             insert = "INSERT INTO {s}.runs (edition, run_id) VALUES (%s, %s) RETURNING number"
             number = (self._run(insert, lists.edition, lists.run_id).fetchone() or (0,))[0]

@@ -1,12 +1,15 @@
 """Lists in Redis: a key for each user and edition, and a pointer that moves last."""
 
 import json
+import logging
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
 
 from dataset.errors import ConfigurationError, ResourceError
 from dataset.parameters import check_int
@@ -29,13 +32,23 @@ except ImportError as absent:
         "target=redis needs redis, which is not installed; install glowrank[publish]."
     ) from absent
 
+_LOG: Final = logging.getLogger(__name__)
 EXAMPLE: Final = "redis://:password@host:6379/0"
 CONNECT_SECONDS: Final = 10
 ANSWER_SECONDS: Final = 60
 KEYS_A_COMMAND: Final = 500
+KEYS_A_SCAN: Final = 1000  # other clients wait for about a millisecond
 DAY_SECONDS: Final = 86_400
-CURRENT: Final = "redis.call('GET', KEYS[1]..':current')"
-READ: Final = f"return redis.call('GET', KEYS[1]..':'..{CURRENT}..':'..ARGV[1])"
+READ: Final = (
+    "local served = redis.call('GET', KEYS[1]..':current') "
+    "return served and redis.call('GET', KEYS[1]..':'..served..':'..ARGV[1])"
+)
+# A command for some of the keys that match a pattern, so that no key travels; gives the next cursor.
+EACH: Final = """
+local found = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3])
+for _, key in ipairs(found[2]) do redis.call(ARGV[4], key, unpack(ARGV, 5)) end
+return found[1]
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +58,8 @@ class Redis:
     A value is a JSON text in UTF-8, `[[item, score, sources], ...]`, best item first. The shop reads it by
     two commands, `GET glowrank:current` and `GET glowrank:EDITION:USER`, or by one, the script of `reading`;
     a list is one value, so it is never half of each. One server holds all keys, not a Redis Cluster; it must
-    not evict (`maxmemory-policy noeviction`), or lists vanish.
+    not evict (`maxmemory-policy noeviction`), or lists vanish, and it must keep an append-only file
+    (`appendonly yes`), or a killed server serves what it had at its last snapshot, perhaps nothing.
 
     Parameters
     ----------
@@ -152,24 +166,39 @@ class _RedisShelf:
 
     def write(self, lists: FinishedLists, batches: Iterable[ListBatch]) -> None:
         """Older values of the same edition are equal, so they are written over."""
+        self._warn()
         facts: dict[str, Any] = {"run_id": lists.run_id, "whole": False, "served": None, "lists": 0}
         with self._ours() as step:
             step.hset(self._key("editions"), lists.edition, json.dumps(facts))
+        start = self._key(lists.edition, "").encode()
         for batch in batches:
-            keys = [self._key(lists.edition, user) for user in batch.users.to_pylist()]
-            texts = batch.lists.to_pylist()
-            for at in range(0, len(keys), KEYS_A_COMMAND):
+            users, texts = (column.cast(pa.binary()).to_pylist() for column in (batch.users, batch.lists))
+            for at in range(0, len(users), KEYS_A_COMMAND):
                 chunk = slice(at, at + KEYS_A_COMMAND)
-                self.client.mset(dict(zip(keys[chunk], texts[chunk], strict=True)))
-            facts["lists"] += len(keys)
+                keys = (start + user for user in users[chunk])
+                self.client.mset(dict(zip(keys, texts[chunk], strict=True)))
+            facts["lists"] += len(users)
         with self._ours() as step:
             step.hset(self._key("editions"), lists.edition, json.dumps({**facts, "whole": True}))
+
+    def _warn(self) -> None:
+        """Say so where a killed server would forget what it serves."""
+        with suppress(redis.ResponseError):  # not everybody may ask
+            if self.client.info("persistence").get("aof_enabled") == 0:
+                _LOG.warning(
+                    "The Redis server keeps no append-only file: killed, it forgets the lists published "
+                    "since its last snapshot. Set appendonly yes, or publish again when it was restarted."
+                )
 
     def serve(self, name: str, taken_back: str | None) -> None:
         """What was to expire is to stay again, and must all be there, before the pointer moves."""
         facts = self._facts()
-        there = self._each(name, lambda step, key: step.persist(key))
+        if facts[name].get("retired"):
+            self._each(name, "PERSIST")
+        there = self._count(name)
         if there != facts[name]["lists"]:
+            with self._ours() as step:
+                step.hset(self._key("editions"), name, json.dumps({**facts[name], "whole": False}))
             raise ConfigurationError(
                 f"All {facts[name]['lists']:,} lists of {name} must be there. Got {there:,}, as others have "
                 "expired; publish its folder again."
@@ -188,28 +217,34 @@ class _RedisShelf:
         """Let the lists expire in some days, counted from the first time that this is asked."""
         facts = self._facts()[name]
         if not facts.get("retired"):
-            self._each(name, lambda step, key: step.expire(key, self.expiry_seconds))
+            self._each(name, "EXPIRE", self.expiry_seconds)
             with self._ours() as step:
                 step.hset(self._key("editions"), name, json.dumps({**facts, "retired": True}))
 
     def remove(self, name: str) -> bool:
-        self._each(name, lambda step, key: step.unlink(key))
+        self._each(name, "UNLINK")
         with self._ours() as step:
             step.hdel(self._key("editions"), name)
         return True
 
-    def _each(self, name: str, do: Callable[[Any, bytes], Any]) -> int:
-        """Do something with every key of an edition, a batch at a time; returns how many there are."""
-        pattern = "".join(f"\\{sign}" if sign in "*?[]^\\" else sign for sign in self._key(name, ""))
-        keys = self.client.scan_iter(f"{pattern}*", count=KEYS_A_COMMAND * 2)
-        count = 0
-        while chunk := set(islice(keys, KEYS_A_COMMAND * 2)):
-            with self.client.pipeline(transaction=False) as step:
-                for key in chunk:
-                    do(step, key)
-                step.execute()
-            count += len(chunk)
-        return count
+    def _each(self, name: str, command: str, *arguments: object) -> None:
+        """A command for every key of an edition."""
+        cursor: Any = 0
+        while True:
+            settings = (cursor, self._pattern(name), KEYS_A_SCAN, command)
+            cursor = self.client.eval(EACH, 0, *settings, *arguments)
+            if int(cursor) == 0:
+                return
+
+    def _count(self, name: str) -> int:
+        """How many keys an edition has; the server may name one twice, so they are told apart by a hash."""
+        keys = self.client.scan_iter(self._pattern(name), count=KEYS_A_SCAN)
+        hashes = np.fromiter(map(hash, keys), np.int64)
+        return len(np.unique(hashes))
+
+    def _pattern(self, name: str) -> str:
+        start = "".join(f"\\{sign}" if sign in "*?[]^\\" else sign for sign in self._key(name, ""))
+        return f"{start}*"
 
     def _facts(self) -> dict[str, dict[str, Any]]:
         found = self.client.hgetall(self._key("editions"))

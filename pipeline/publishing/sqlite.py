@@ -15,6 +15,7 @@ from pipeline.publishing.target import Edition, Shelf
 
 APPLICATION: Final = 0x676C6F77  # "glow", in the file's header: a file of ours
 WAIT_SECONDS: Final = 10.0
+CACHE_KIB: Final = 32_768  # users come in no order; else pages of the index are written again and again
 # Ids are texts, whatever they look like; a unique index finds the list of a user.
 TABLES: Final = (
     """CREATE TABLE runs (number INTEGER PRIMARY KEY AUTOINCREMENT, edition TEXT NOT NULL UNIQUE,
@@ -146,6 +147,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
                 run(statement)
             run(f"PRAGMA application_id = {APPLICATION}")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
 
 
 @contextmanager

@@ -5,7 +5,8 @@ their last time; the last of them is served now. What was taken back, and what a
 half-written, stands outside that order and goes with the next publication.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -111,7 +112,7 @@ def publish(target: Target, lists: FinishedLists, stopwatch: Stopwatch) -> Publi
     counts = [0]
 
     def counted() -> Iterable[ListBatch]:
-        for batch in stopwatch.track(lists.batches(), lists.n_batches, "batches"):
+        for batch in stopwatch.track(_ahead(lists.batches()), lists.n_batches, "batches"):
             yield batch
             counts[0] += len(batch)
 
@@ -126,6 +127,15 @@ def publish(target: Target, lists: FinishedLists, stopwatch: Stopwatch) -> Publi
         removed, busy = _tidy(shelf, target.keep)
     rows = lists.rows if counts[0] else 0
     return Published(lists.edition, before, counts[0], rows, removed, busy)
+
+
+def _ahead(batches: Iterator[ListBatch]) -> Iterator[ListBatch]:
+    """The same, each read while the one before is being written."""
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(next, batches, None)
+        while (batch := following.result()) is not None:
+            following = pool.submit(next, batches, None)
+            yield batch
 
 
 def roll_back(target: Target) -> Published:

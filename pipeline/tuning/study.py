@@ -1,6 +1,8 @@
 """A study on disk: made or taken up again, and its trials one after the other."""
 
 import fcntl
+import hashlib
+import io
 import json
 import os
 import sqlite3
@@ -27,6 +29,7 @@ STRIDE: Final = 1_000_000  # steps a rehearsal, more than there are trees
 _IDENTITY: Final = "identity"
 _NAME: Final = "study"
 _VALUES: Final = "values"
+_DIGEST_BYTES: Final = 32  # of sha256, behind the array in its file
 
 
 @contextmanager
@@ -100,9 +103,25 @@ def done(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
 
 
 def values_of(folder: Path, number: int) -> npt.NDArray[np.float64] | None:
-    """What `Objective.judge` gave in each rehearsal, float64 of shape (n_users, R); None if not kept."""
+    """What `Objective.judge` gave in each rehearsal, float64 of shape (n_users, R); None if not kept.
+
+    Raises
+    ------
+    ArtefactError
+        If they are not what was written.
+    """
     path = folder / _VALUES / f"{number}.npy"
-    return np.load(path) if path.is_file() else None
+    if not path.is_file():
+        return None
+    content = path.read_bytes()
+    array, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+    if hashlib.sha256(array).digest() != digest:
+        raise ArtefactError(
+            f"{path} is not what was written; it was cut or changed. Remove it, and the best trial is shown "
+            "without its difference to the first."
+        )
+    values: npt.NDArray[np.float64] = np.load(io.BytesIO(array))
+    return values
 
 
 def keep_values(folder: Path, numbers: set[int]) -> None:
@@ -169,9 +188,10 @@ def _report(trial: optuna.Trial, value: float, step: int) -> None:
 
 def _write(path: Path, values: npt.NDArray[np.float64]) -> None:
     path.parent.mkdir(exist_ok=True)
+    array = io.BytesIO()
+    np.save(array, values)
     temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        np.save(file, values)
+    temporary.write_bytes(array.getvalue() + hashlib.sha256(array.getvalue()).digest())
     temporary.replace(path)
 
 

@@ -70,8 +70,14 @@ class Server:
 
 
 @contextmanager
-def postgresql() -> Iterator[Server]:
-    """A new PostgreSQL cluster; skips the test where there is no PostgreSQL, unless .ci/run found one."""
+def postgresql(*, synced: bool = False) -> Iterator[Server]:
+    """A new PostgreSQL cluster; skips the test where there is no PostgreSQL, unless .ci/run found one.
+
+    Parameters
+    ----------
+    synced : bool
+        Whether it waits for the disk, as in production. Changes only speed, unless the power fails.
+    """
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     binaries = found[-1].parent if found else None
     if binaries is None:
@@ -91,22 +97,28 @@ def postgresql() -> Iterator[Server]:
         subprocess.run(
             [*prefix, str(binaries / "initdb"), *initialise], check=True, capture_output=True, cwd=folder
         )
-        options = ["-D", str(data), "-k", str(folder), "-c", "listen_addresses=", "-F"]
+        options = ["-D", str(data), "-k", str(folder), "-c", "listen_addresses=", *([] if synced else ["-F"])]
         address = f"host={folder} user=shop dbname=postgres"
         command = [*prefix, str(binaries / "postgres"), *options]
         yield from _running(Server(command, address, _postgresql_answers, folder / "log"))
 
 
 @contextmanager
-def redis() -> Iterator[Server]:
-    """A new Redis that keeps every write on disk; skips the test unless there is one, as above."""
+def redis(*, fsync: str = "always") -> Iterator[Server]:
+    """A new Redis that keeps every write on disk; skips the test unless there is one, as above.
+
+    Parameters
+    ----------
+    fsync : str
+        When its log is brought to the disk: `always`, before it answers, or `everysec`.
+    """
     program = shutil.which("redis-server")
     if program is None:
         absent("Redis")
     with _folder() as folder:
         socket = folder / "socket"
         options = ["--port", "0", "--unixsocket", str(socket), "--dir", str(folder)]
-        kept = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+        kept = ["--appendonly", "yes", "--appendfsync", fsync, "--save", ""]
         server = Server([program, *options, *kept], f"unix://{socket}?db=0", _redis_answers, folder / "log")
         yield from _running(server)
 

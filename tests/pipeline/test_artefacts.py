@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from pipeline.artefacts import (
     write_json,
     write_text,
 )
+from pipeline.cache import Cache, Maybe, ReadOnlyCache
+from pipeline.tuning.study import _write, values_of
+from retrieval.index import IndexSettings, VectorIndex
 
 KIB = 1024
 
@@ -158,3 +162,44 @@ def test_json_is_strict(tmp_path: Path) -> None:
 def test_checksums_leave_the_manifest_out(tmp_path: Path) -> None:
     folder = sealed(tmp_path / "model")
     assert checksums(folder) == read_manifest(folder)["files"]
+
+
+def damaged(path: Path, step: int = 4 * KIB) -> Iterator[int]:
+    """Flip a bit, and cut the file, at every step and at its last byte; yields the place while it is so."""
+    whole = path.read_bytes()
+    for at in sorted({*range(0, len(whole), step), len(whole) - 1}):
+        for content in (whole[:at] + bytes([whole[at] ^ 1 << at % 7]) + whole[at + 1 :], whole[:at]):
+            path.write_bytes(content)
+            yield at
+    path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("kind", ["ivf", "hnsw"])
+def test_a_damaged_index_is_built_again_and_faiss_never_sees_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    matrix = np.random.default_rng(0).normal(size=(500, 16)).astype(np.float32)
+    index = VectorIndex.build(np.arange(500, dtype=np.int32), matrix, IndexSettings(kind=kind))
+    Cache(tmp_path).remember("sources", "key", lambda: index)
+    monkeypatch.setattr("faiss.read_index", pytest.fail)
+    monkeypatch.setattr("faiss.deserialize_index", pytest.fail)
+    nothing = Maybe(None)
+    (path,) = tmp_path.rglob("index.faiss")
+    places = [
+        at
+        for at in damaged(path)
+        if ReadOnlyCache(tmp_path).remember("sources", "key", lambda: nothing) is nothing
+    ]
+    assert len(places) == 2 * (-(-path.stat().st_size // (4 * KIB)) + 1)
+    assert len(places) > 16
+
+
+def test_values_of_a_trial_that_were_damaged_are_refused(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((900, 1))
+    path = tmp_path / "values" / "7.npy"
+    _write(path, values)
+    np.testing.assert_array_equal(values_of(tmp_path, 7), values)
+    for _ in damaged(path, KIB):
+        with pytest.raises(ArtefactError, match=r"7\.npy is not what was written"):
+            values_of(tmp_path, 7)
+    assert values_of(tmp_path, 8) is None

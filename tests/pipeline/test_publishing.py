@@ -2,19 +2,24 @@
 
 import json
 import os
+import random
 import re
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import psycopg
 import pytest
+import redis
 
 from dataset.errors import ArtefactError, ConfigurationError, DataContractError, ParameterError, ResourceError
 from pipeline.progress import Stopwatch
@@ -22,7 +27,7 @@ from pipeline.publishing import lists as lists_module
 from pipeline.publishing.connections import without_secrets
 from pipeline.publishing.lists import FinishedLists
 from pipeline.publishing.postgresql import PostgreSql
-from pipeline.publishing.redis import READ, Redis
+from pipeline.publishing.redis import READ, Redis, _RedisShelf
 from pipeline.publishing.sqlite import Sqlite
 from pipeline.publishing.target import publish, roll_back
 from tests.end_to_end import servers
@@ -264,8 +269,6 @@ class SqliteShop(Shop):
 
 class PostgreSqlShop(Shop):
     def __init__(self, target: PostgreSql, address: str) -> None:
-        import psycopg
-
         self.target = target
         self.connection = psycopg.connect(address, autocommit=True, cursor_factory=psycopg.RawCursor)
 
@@ -290,8 +293,6 @@ class PostgreSqlShop(Shop):
 
 class RedisShop(Shop):
     def __init__(self, target: Redis, address: str) -> None:
-        import redis
-
         self.target = target
         self.client: Any = redis.Redis.from_url(address)
 
@@ -378,6 +379,7 @@ class OnServer(TargetContract):
 
     variable: ClassVar[str]
     away: ClassVar[str]
+    lost: ClassVar[type[Exception]]  # what a reader is told when the server is gone
 
     @pytest.fixture
     def server(self) -> servers.Server:
@@ -406,6 +408,60 @@ class OnServer(TargetContract):
         assert publish(target, folder("b"), Stopwatch()).lists == len(uniform("b"))
         assert shop().all() == uniform("b")
 
+    def test_readers_while_the_server_is_killed_and_the_command_given_again(
+        self, target, shop, folder, server, monkeypatch
+    ):
+        """A reader polls throughout; thousands of lists, so that keys come in several scans."""
+        monkeypatch.setattr(lists_module, "BATCH_ROWS", 1000)
+        runs = {name: uniform(name, 4000) for name in "ab"}
+        target = replace(target, keep=1)
+        publish(target, folder("a", runs["a"]), Stopwatch())
+        ended, answers, wrong = threading.Event(), [], []
+
+        def poll() -> None:
+            reader, draw = None, random.Random(0)
+            while not ended.is_set():
+                user = f"user {draw.randrange(4000)}"
+                try:
+                    reader = reader or shop()
+                    found = reader.one(user)
+                except self.lost:
+                    reader = None
+                    continue
+                answers.extend(name for name, lists in runs.items() if found == lists[user])
+                if found not in (runs["a"][user], runs["b"][user]):
+                    wrong.append(found)
+
+        whole = FinishedLists.batches
+
+        def killing(lists: FinishedLists) -> Iterator[Any]:
+            for number, batch in enumerate(whole(lists)):
+                if number == 10:
+                    server.kill()
+                yield batch
+
+        lists = folder("b", runs["b"])
+        with ThreadPoolExecutor(1) as pool:
+            polling = pool.submit(poll)
+            try:
+                with monkeypatch.context() as patched:
+                    patched.setattr(FinishedLists, "batches", killing)
+                    with pytest.raises(ResourceError, match="what was served still is"):
+                        publish(target, lists, Stopwatch())
+                server.start()
+                assert shop().one("user 7") == runs["a"]["user 7"]
+                assert publish(target, lists, Stopwatch()).lists == 4000
+                served = len(answers)
+                while len(answers) < served + 20 and not polling.done():
+                    time.sleep(0.01)
+            finally:
+                ended.set()
+            polling.result()
+        assert not wrong
+        assert set(answers) == {"a", "b"}
+        assert answers == sorted(answers)  # after the first of the new run, none of the old
+        assert (shop().n_lists(), len(shop().editions())) == (4000, 1)
+
     def test_the_secret_is_never_told(self, target, monkeypatch):
         for address in (self.away, self.away.replace(":1", ":port"), f"nonsense {SECRET}", f"{SECRET}://"):
             monkeypatch.setenv(self.variable, address)
@@ -433,6 +489,7 @@ class OnServer(TargetContract):
 @pytest.mark.slow
 class TestPostgreSql(OnServer):
     variable = "GLOWRANK_POSTGRESQL"
+    lost = psycopg.OperationalError
     away = "postgresql://shop:s3cr3t-%25%2F%3Aword@127.0.0.1:1/shop"
     _schemas = 0
 
@@ -482,6 +539,7 @@ class TestPostgreSql(OnServer):
 @pytest.mark.slow
 class TestRedis(OnServer):
     variable = "GLOWRANK_REDIS"
+    lost = redis.RedisError
     away = "redis://:s3cr3t-%25%2F%3Aword@127.0.0.1:1/0"
     _prefixes = 0
 
@@ -527,6 +585,29 @@ class TestRedis(OnServer):
         with pytest.raises(ConfigurationError, match="have expired"):
             roll_back(target)
         assert reader.all() == uniform("b")
+        assert publish(target, folder("a"), Stopwatch()).lists == len(uniform("a"))  # written anew
+        assert reader.all() == uniform("a")
+
+    def test_before_the_first_publication_there_is_nothing(self, shop):
+        assert shop().one("user 1") == []
+
+    def test_a_server_that_would_forget_is_told_of(self, target, shop, folder, caplog):
+        publish(target, folder("a"), Stopwatch())
+        assert caplog.text == ""
+        client = shop().client
+        client.config_set("appendonly", "no")
+        try:
+            publish(target, folder("b"), Stopwatch())
+        finally:
+            client.config_set("appendonly", "yes")
+        assert "killed, it forgets the lists" in caplog.text
+
+    def test_keys_that_the_server_names_twice_count_once(self, target):
+        class Twice:
+            def scan_iter(self, pattern: str, count: int) -> Iterator[bytes]:
+                yield from (b"k %d" % (number // 2) for number in range(6000))
+
+        assert _RedisShelf(Twice(), target.prefix, 1, "token")._count("edition") == 3000
 
     def test_a_full_server_is_told(self, target, shop, folder):
         publish(target, folder("a"), Stopwatch())

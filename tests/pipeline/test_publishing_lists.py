@@ -96,14 +96,31 @@ def test_what_is_not_whole_is_refused(tmp_path, name, content, said):
     assert "\n" not in str(refused.value)
 
 
-def test_every_flipped_bit_is_seen(tmp_path):
+def test_every_flipped_bit_and_every_cut_is_seen(tmp_path):
     folder = write_folder(tmp_path, uniform("a", 20), "run")
     part = folder / "part-00000.parquet"
     content = part.read_bytes()
     for at in range(0, len(content), 97):
-        part.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
-        with pytest.raises(ArtefactError, match=r"part-00000\.parquet must be what"):
-            FinishedLists.at(folder)
+        for damaged in (content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :], content[:at]):
+            part.write_bytes(damaged)
+            with pytest.raises(ArtefactError, match=r"part-00000\.parquet must be what"):
+                FinishedLists.at(folder)
+
+
+def test_lists_go_with_their_certificate(tmp_path):
+    folder = write_folder(tmp_path, uniform("a", 20), "run")
+    facts = json.loads((folder / "_SUCCESS").read_text())
+    certificate = folder / "certificate.json"
+    certificate.write_text('{"violations": {}}')
+    (folder / "_SUCCESS").write_text(json.dumps({**facts, "certificate": sha256(certificate)}))
+    whole = FinishedLists.at(folder)
+    certificate.write_text('{"violations": []}')
+    with pytest.raises(ArtefactError, match=r"certificate\.json must be what _SUCCESS says"):
+        FinishedLists.at(folder)
+    certificate.unlink()
+    with pytest.raises(ArtefactError, match=r"certificate\.json must be what _SUCCESS says"):
+        FinishedLists.at(folder)
+    assert list(whole.parts) == ["part-00000.parquet", "part-00001.parquet"]
 
 
 @pytest.mark.parametrize("column", ["rank", "item"])
