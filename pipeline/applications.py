@@ -75,6 +75,7 @@ def experiment_of(config: DictConfig) -> Experiment:
             retrieval=build(config, "retrieval"),
             features=build(config, "features"),
             ranking=build(config, "ranking"),
+            ladder=None if config.get("ladder") is None else build(config, "ladder"),
             engine=build(config, "engine"),
             scorer=build(config, "scorer"),
             cache=Cache(Path(cache_dir) if cache_dir else None),

@@ -1,4 +1,4 @@
-"""What each promise costs in accuracy: lists with it and without it, on the test of the run."""
+"""What each promise and policy costs in accuracy: lists with it and without it, on the test of the run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +19,7 @@ from evaluation.specification import Evaluation
 from pipeline.list_cutting import longest
 from pipeline.recommendation import POPULAR, Answers
 from pipeline.two_stage import FittedTwoStage, blocks
+from ranking.policy.policy import Policy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,7 @@ class Costs:
     repeats : Snapshot
         The same moment, with what users took again in the truth; the users of `test` are among its own.
     constraints : Constraints
+    policy : Policy
     evaluation : Evaluation
     n : int
         Length of the lists; they are judged at `evaluation.headline`.
@@ -46,6 +48,7 @@ class Costs:
     test: Snapshot
     repeats: Snapshot
     constraints: Constraints
+    policy: Policy
     evaluation: Evaluation
     n: int
     engine: Any
@@ -57,24 +60,34 @@ class Costs:
         Of every promise that keeps anything from anybody: nDCG of the lists without it, and the paired
         difference that keeping it makes, below 0 where it costs; over users with history. The truth is that
         of the run, but for what is owned already: whether that would have been a hit is seen only where
-        items taken again count.
+        items taken again count. Of every policy the same, and what it is after with it and without.
         """
         kept = self._under(self.constraints)
         metric = f"ndcg@{self.evaluation.headline}"
-        with_all, promises = self._lists(kept), active(kept)
-        found = {}
-        for promise in promises:
-            without = self._lists(self._under(self.constraints.without(promise)))
-            found[promise] = self._compared(with_all, without, promise == "already_owned")
-        return {"metric": metric, "snapshot": self.test.name, "promises": found}
+        with_all, promises = self._lists(kept, self.policy), {}
+        for promise in active(kept):
+            without = self._lists(self._under(self.constraints.without(promise)), self.policy)
+            promises[promise] = self._compared(with_all, without, promise == "already_owned")
+        policies = {}
+        for name in self.policy.steps:
+            without = self._lists(kept, self.policy.without(name))
+            compared = self._compared(with_all, without, of_repeats=False)
+            policies[name] = {**compared, "effect": self._effect(name, with_all, without)}
+        return {
+            "metric": metric,
+            "snapshot": self.test.name,
+            "promises": promises,
+            "policies": policies,
+        }
 
     def _under(self, constraints: Constraints) -> Snapshot:
         repeats = self.repeats
         return replace(self.test, queries=repeats.queries, truth=repeats.truth, constraints=constraints)
 
-    def _lists(self, snapshot: Snapshot) -> Ranked:
+    def _lists(self, snapshot: Snapshot, policy: Policy) -> Ranked:
         n = max(self.n, self.evaluation.headline)
-        answers = Answers(self.model, snapshot, POPULAR.fit(snapshot, {}), longest(snapshot, n))
+        popular = POPULAR.fit(snapshot, {})
+        answers = Answers(self.model, snapshot, popular, longest(snapshot, n), policy=policy)
         rows = blocks(len(snapshot.queries), self.block_size)
         lists = list(self.engine.map(listed, answers, rows))
         width = self.evaluation.headline
@@ -94,6 +107,14 @@ class Costs:
             "difference": paired_difference(values, without, **settings).as_json(),
             "repeats_count": of_repeats,
         }
+
+    def _effect(self, name: str, lists: Ranked, others: Ranked) -> Mapping[str, Any]:
+        """What a policy is after, on average over the users with history of the test."""
+        fitted = self.policy.steps[name].fit(self.test, self.model.stage_one.vectors)
+        rows = np.searchsorted(self.repeats.queries.user, self.test.queries.user)
+        requests, warm = self.test.requests(), self.test.is_warm
+        values = [fitted.measured(requests, part.take(rows))[warm] for part in (lists, others)]
+        return {"measure": fitted.measure, "with": _mean(values[0]), "without": _mean(values[1])}
 
     def _values(self, lists: Ranked, truth: Qrels, is_warm: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
         measure = self.evaluation.metric(f"ndcg@{self.evaluation.headline}")

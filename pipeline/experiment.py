@@ -98,6 +98,9 @@ class Experiment:
             write_per_query(folder.path / "queries.parquet", prepared.dataset, evaluated)
             write_groups(folder.path / "groups.parquet", prepared.dataset, split.test, groups)
             write_folder(folder.path / "model", fitted.save)
+            if fitted.ladder is not None:
+                write_json(folder.path / "ladder.json", fitted.ladder.as_json())
+                folder.log("ladder", rungs={rung.name: rung.events for rung in fitted.ladder.rungs})
         metrics |= {"seconds": {**watch.seconds, "total": watch.total}, "peak_rss_mb": peak_rss_mb()}
         metrics["seconds_inside_blocks"] = dict(watch.inside_blocks)
         metrics["peak_rss_mb_after"] = dict(watch.peak_mb)

@@ -1,4 +1,4 @@
-"""Lists cut from the ranker's order, and filled up where it is too short."""
+"""Lists cut from the ranker's order, re-ranked and under caps, and filled up where it is too short."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +12,7 @@ from dataset.snapshot import Requests, Snapshot
 from dataset.splits.rules import is_among
 from pipeline.two_stage import FittedTwoStage
 from ranking.policy.caps import Caps
+from ranking.policy.policy import FittedPolicy
 from retrieval.source import FittedSource
 
 CELLS: Final = 4_000_000  # of lists filled up together; memory grows with it, results do not
@@ -21,25 +22,29 @@ CELLS: Final = 4_000_000  # of lists filled up together; memory grows with it, r
 class ListCutting:
     """Cuts lists of k items; shorter only where no k items that the user may get keep the caps.
 
+    The policy changes the order of the candidates and takes none away. It chooses under the caps, so that
+    the cut takes what it has chosen.
+
     Parameters
     ----------
     popular : FittedSource
         What short lists are filled up from; it knows every item of the catalogue.
     k : int
     caps : Caps or None
+    policy : FittedPolicy or None
     """
 
     popular: FittedSource
     k: int
     caps: Caps | None = None
+    policy: FittedPolicy | None = None
 
     def cut(self, model: FittedTwoStage, requests: Requests, candidates: Candidates) -> Ranked:
         """The lists of a block; the score of an item that was filled up, which no ranker saw, is NaN."""
+        order = self._order(model, requests, candidates)
         if self.caps is None:
-            ranked = model.order(requests, candidates, self.k)
+            ranked = Ranked(order.items[:, : self.k].copy(), order.scores[:, : self.k].copy())
             return self._filled(requests, ranked)
-        widest = int(np.diff(candidates.offsets).max(initial=0))
-        order = model.order(requests, candidates, max(widest, 1))
         ranked = taken(order, self.caps.cut(order.items, self.k))
         short = self._short(requests, ranked)
         wide = 4 * self.k
@@ -49,6 +54,21 @@ class ListCutting:
             short = short[(ranked.lengths[short] < self.k) & ~is_whole]
             wide *= 8
         return ranked
+
+    def _order(self, model: FittedTwoStage, requests: Requests, candidates: Candidates) -> Ranked:
+        """What lists are cut from, as wide as need be; behind a policy, scores need not fall."""
+        widest = max(int(np.diff(candidates.offsets).max(initial=0)), 1)
+        if self.caps is not None:
+            wide = widest
+        elif self.policy is None:
+            wide = self.k
+        else:
+            wide = max(self.k, self.policy.depth or widest)
+        order = model.order(requests, candidates, wide)
+        if self.policy is None:
+            return order
+        caps = self.caps or Caps.none(len(requests.eligibility.available))
+        return self.policy.reranked(requests, order, self.k, caps)
 
     def _short(self, requests: Requests, ranked: Ranked) -> npt.NDArray[np.int64]:
         """Lists that may be longer."""

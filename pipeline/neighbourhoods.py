@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from dataset.persistence import Saved
 from dataset.ranked import Ranked
 from dataset.snapshot import Snapshot
 from pipeline.engines.engine import Engine
@@ -20,7 +21,7 @@ ITEMS_OF_A_BLOCK: Final = 1024
 
 
 @dataclass(frozen=True)
-class Neighbourhood:
+class Neighbourhood(Saved):
     """Searches for single items by one source.
 
     Parameters

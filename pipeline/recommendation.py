@@ -1,9 +1,9 @@
 """Lists for every user, block by block: the model of a run, applied to a moment."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +16,19 @@ from dataset.errors import ParameterError
 from dataset.parameters import check_bool, check_choice, check_int
 from dataset.queries import Qrels, Queries
 from dataset.ragged import Ragged
-from dataset.snapshot import Snapshot
+from dataset.snapshot import Requests, Snapshot
 from pipeline.engines.engine import Engine
 from pipeline.engines.threads import Threads
+from pipeline.ladder.rungs import RANKER
 from pipeline.list_cutting import ListCutting, longest
 from pipeline.lists_folder import ListsFolder, Part
+from pipeline.lists_table import Lists, lists_table
+from pipeline.neighbourhoods import with_neighbours
 from pipeline.progress import Stopwatch
+from pipeline.reasons.reasons import LEVELS, Explanation, Reasons, told_by_model
 from pipeline.two_stage import FittedTwoStage
 from ranking.policy.caps import Caps
+from ranking.policy.policy import Policy
 from ranking.scorers.auto import Auto
 from ranking.scorers.scorer import Scorer
 from retrieval.popular import Popular
@@ -34,36 +39,6 @@ BACKFILL: Final = "backfill"
 
 POPULAR: Final = Popular(window_days=365.0)
 """What lists are filled up from; it knows every item of the catalogue."""
-
-
-@dataclass(frozen=True)
-class Lists:
-    """The lists of a block of users, a row an item, by user, then rank: n rows.
-
-    Parameters
-    ----------
-    user : int32 array of shape (m,)
-        Codes of the block's users, ascending.
-    row : int32 array of shape (n,)
-        Position in `user`.
-    rank : int32 array of shape (n,)
-        From 1.
-    item : int32 array of shape (n,)
-    score : float32 array of shape (n,)
-        The ranker's; NaN for items filled up from popularity, which it did not see.
-    sources : int32 array of shape (n,)
-        Position in `names`.
-    names : tuple of str
-        The combinations of sources, joined by "|".
-    """
-
-    user: npt.NDArray[np.int32]
-    row: npt.NDArray[np.int32]
-    rank: npt.NDArray[np.int32]
-    item: npt.NDArray[np.int32]
-    score: npt.NDArray[np.float32]
-    sources: npt.NDArray[np.int32]
-    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -78,55 +53,100 @@ class Answers:
     popular : FittedSource
     k : int
         Length of the lists, wherever so many items are eligible and keep the caps.
+    policy : Policy
+    reasons : str
+        One of `LEVELS`.
     """
 
     model: FittedTwoStage
     snapshot: Snapshot
     popular: FittedSource
     k: int
+    policy: Policy = field(default_factory=Policy)
+    reasons: str = "none"
 
     @cached_property
     def cutting(self) -> ListCutting:
-        """What cuts the lists, under the caps of the snapshot's constraints."""
-        return ListCutting(self.popular, self.k, Caps.of(self.snapshot.constraints, self.snapshot.items))
+        """What cuts the lists, by the policy and under the caps of the snapshot's constraints."""
+        caps = Caps.of(self.snapshot.constraints, self.snapshot.items)
+        policy = self.policy.fit(self.snapshot, self.model.stage_one.vectors)
+        return ListCutting(self.popular, self.k, caps, policy)
+
+    @cached_property
+    def explanation(self) -> Explanation:
+        """What reasons are read from."""
+        return Explanation.of(self.model, self.snapshot)
 
     def lists(self, rows: npt.NDArray[np.int64]) -> Lists:
         """The lists of some of the queries."""
         requests = self.snapshot.requests(rows)
         candidates = self.model.stage_one.candidates(requests)
         ranked = self.cutting.cut(self.model, requests, candidates)
-        row, column = np.nonzero(ranked.items >= 0)
+        at_row, column = np.nonzero(ranked.items >= 0)
+        row = at_row.astype(np.int32)
         item, score = ranked.items[row, column], ranked.scores[row, column]
-        filled = np.isnan(score)
-        sources, names = _provenance(candidates, row, item, filled, len(self.snapshot.items))
+        at = _candidates_listed(candidates, row, item, np.isnan(score), len(self.snapshot.items))
+        sources, names = _provenance(candidates, at)
+        rung = self.model.rung(requests)
         return Lists(
             user=requests.queries.user,
-            row=row.astype(np.int32),
+            row=row,
             rank=(column + 1).astype(np.int32),
             item=item,
             score=score,
             sources=sources,
             names=names,
+            rung=rung,
+            rungs=tuple(one.name for one in self.model.rungs),
+            reasons=self._reasons(requests, candidates, row, item, at, score, rung),
         )
 
+    def _reasons(
+        self,
+        requests: Requests,
+        candidates: Candidates,
+        row: npt.NDArray[np.int32],
+        item: npt.NDArray[np.int32],
+        at: npt.NDArray[np.int64],
+        score: npt.NDArray[np.float32],
+        rung: npt.NDArray[np.int8],
+    ) -> Reasons | None:
+        """Why n listed items stand there; `at`: which candidate each is, -1 where it is none."""
+        if self.reasons == "none":
+            return None
+        told = None
+        if self.reasons == "full":
+            is_ranked = np.array([one.answer == RANKER for one in self.model.rungs])[rung[row]]
+            told = told_by_model(self.model, requests, candidates, np.where(is_ranked, at, -1), score)
+        return self.explanation.of_lists(requests, row, item, told)
 
-def _provenance(
+
+def _candidates_listed(
     candidates: Candidates,
-    row: npt.NDArray[np.int64],
+    row: npt.NDArray[np.int32],
     item: npt.NDArray[np.int32],
     filled: npt.NDArray[np.bool_],
     n_items: int,
-) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
-    """Which sources nominated each listed item: positions, int32 of shape (n,), and what they mean."""
+) -> npt.NDArray[np.int64]:
+    """Which candidate each listed item is, int64 of shape (n,); -1 for those that were filled up."""
     keys = candidates.query.astype(np.int64) * n_items + candidates.item
-    at = np.searchsorted(keys, row[~filled] * n_items + item[~filled])
-    distinct, inverse = np.unique(candidates.ranks[at] > 0, axis=0, return_inverse=True)
+    at = np.full(len(item), -1, np.int64)
+    at[~filled] = np.searchsorted(keys, row[~filled].astype(np.int64) * n_items + item[~filled])
+    return at
+
+
+def _provenance(
+    candidates: Candidates, at: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
+    """Which sources nominated each listed candidate: positions, int32 of shape (n,), and what they mean."""
+    nominated = at >= 0
+    distinct, inverse = np.unique(candidates.ranks[at[nominated]] > 0, axis=0, return_inverse=True)
     names = [
-        "|".join(name for name, nominated in zip(candidates.sources, flags, strict=True) if nominated)
+        "|".join(name for name, nominates in zip(candidates.sources, flags, strict=True) if nominates)
         for flags in distinct
     ]
-    position = np.full(len(item), len(names), np.int32)
-    position[~filled] = inverse.reshape(-1)
+    position = np.full(len(at), len(names), np.int32)
+    position[nominated] = inverse.reshape(-1)
     return position, (*names, BACKFILL)
 
 
@@ -150,9 +170,14 @@ class Recommendation:
         Go on where lists of the same plan were cut short; false begins anew. The lists are the same.
     constraints : Constraints
         What is promised beside what the data says of products and users; drops none.
+    policy : Policy
+        What is wanted of a list beside its best items; changes the order of candidates, and so the lists.
+    reasons : str
+        What stands beside each item: `none`; `short`: the nearest item that the user has, and what both
+        share; `full`: what each family of features added to the score, too. Changes no list, only speed.
     costs : bool or None
-        Whether the certificate says what each promise costs, measured on the test of the run. None: where
-        `as_of` is `test`. Changes no list.
+        Whether the certificate says what each promise and policy costs, measured on the test of the run.
+        None: where `as_of` is `test`. Changes no list.
     scorer : Scorer
         How the ranker's trees are added up. Changes only speed.
     engine : Engine
@@ -167,6 +192,8 @@ class Recommendation:
     block_size: int = 2048
     resume: bool = True
     constraints: Constraints = field(default_factory=Constraints)
+    policy: Policy = field(default_factory=Policy)
+    reasons: str = "none"
     costs: bool | None = None
     scorer: Scorer = field(default_factory=Auto)
     engine: Engine = field(default_factory=Threads)
@@ -177,6 +204,7 @@ class Recommendation:
             check_int(self, name, low=1)
         check_choice(self, "as_of", ("latest", "test"))
         check_choice(self, "users", ("all", "warm"))
+        check_choice(self, "reasons", LEVELS)
         check_bool(self, "resume")
         if self.costs is not None:
             check_bool(self, "costs")
@@ -185,7 +213,7 @@ class Recommendation:
 
     @property
     def measures_costs(self) -> bool:
-        """Whether the certificate says what each promise costs."""
+        """Whether the certificate says what each promise and policy costs."""
         return self.as_of == "test" if self.costs is None else self.costs
 
     def n_parts(self, snapshot: Snapshot) -> int:
@@ -229,7 +257,10 @@ class Recommendation:
         after_part : callable
             Called when a part is written.
         """
-        answers = Answers(model, snapshot, POPULAR.fit(snapshot, {}), longest(snapshot, self.n))
+        stage_one = with_neighbours(model.stage_one, snapshot, self.engine, self.stopwatch)
+        model = replace(model, stage_one=stage_one)
+        popular, k = POPULAR.fit(snapshot, {}), longest(snapshot, self.n)
+        answers = Answers(model, snapshot, popular, k, policy=self.policy, reasons=self.reasons)
         users = pa.array(dataset.user_ids.ids, pa.string())
         items = pa.array(dataset.item_ids.ids, pa.string())
         written = {}
@@ -240,7 +271,8 @@ class Recommendation:
                 counts["users"] += len(lists.user)
                 counts["short_lists"] += int((lengths < self.n).sum())
                 counts["filled_up"] += int((lists.sources == len(lists.names) - 1).sum())
-            written[number] = folder.add(number, _table(part, users, items, run_id), counts)
+            table = lists_table(part, users, items, run_id, lambda: answers.explanation)
+            written[number] = folder.add(number, table, counts)
             after_part()
         return written
 
@@ -261,36 +293,3 @@ class Recommendation:
             if (rows[-1] + 1) % self.part_size == 0 or rows[-1] + 1 == n:
                 yield int(rows[0]) // self.part_size, part
                 part = []
-
-
-def _table(part: Sequence[Lists], user_ids: pa.Array, item_ids: pa.Array, run_id: str) -> pa.Table:
-    """Rows of a part: user, rank, item, score, sources, run_id; each distinct text stands there once."""
-    users = np.concatenate([lists.user for lists in part])
-    first = np.cumsum([0, *(len(lists.user) for lists in part)])
-    row = np.concatenate([lists.row + start for lists, start in zip(part, first[:-1], strict=True)])
-    used, item = _compacted(np.concatenate([lists.item for lists in part]), len(item_ids))
-    names = sorted({name for lists in part for name in lists.names})
-    position = {name: at for at, name in enumerate(names)}
-    sources = [np.array([position[name] for name in lists.names])[lists.sources] for lists in part]
-    score = np.concatenate([lists.score for lists in part])
-    return pa.table(
-        {
-            "user": _coded(row, user_ids.take(pa.array(users))),
-            "rank": np.concatenate([lists.rank for lists in part]),
-            "item": _coded(item, item_ids.take(pa.array(used))),
-            "score": pa.array(score, mask=np.isnan(score)),
-            "sources": _coded(np.concatenate(sources), pa.array(names, pa.string())),
-            "run_id": _coded(np.zeros(len(row), np.int32), pa.array([run_id], pa.string())),
-        }
-    )
-
-
-def _coded(codes: npt.NDArray[Any], texts: pa.Array) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), texts)
-
-
-def _compacted(codes: npt.NDArray[np.int32], n: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The codes that occur, ascending, and the position of each given code among them."""
-    occurs = np.zeros(n, bool)
-    occurs[codes] = True
-    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[codes]

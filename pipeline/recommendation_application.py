@@ -42,6 +42,7 @@ def run_recommend(config: DictConfig) -> dict[str, int]:
     with ListsFolder.at(out).locked() as folder:
         made = OmegaConf.create((run / "config.yaml").read_text(encoding="utf-8"))
         assert isinstance(made, DictConfig)  # the manifest vouches for it
+        job.policy.check(checked(lambda: tuple(made.features.vectors)))
         cache = Cache(Path(cache_dir) if cache_dir else None)
         with job.stopwatch.stage("preparation"):
             dataset = load(build(made, "dataset"), cache, made.seed, cleaning_of(made)).dataset
@@ -59,10 +60,11 @@ def run_recommend(config: DictConfig) -> dict[str, int]:
 def _recommendation(config: DictConfig) -> Recommendation:
     """The specification that the settings of `recommend` describe."""
     engine = build(config, "engine")
-    names = ("n", "as_of", "users", "part_size", "block_size", "resume")
+    names = ("n", "as_of", "users", "part_size", "block_size", "resume", "reasons")
     settings = checked(lambda: {name: config[name] for name in names})
     settings |= {
         "constraints": build(config, "constraints"),
+        "policy": build(config, "policy"),
         "scorer": build(config, "scorer"),
         "costs": checked(lambda: config.certificate.costs),
     }
@@ -129,12 +131,13 @@ class Batch:
     def plan(self) -> dict[str, Any]:
         """All that the bytes of the parts depend on, in the order in which differences are told."""
         job, digest = self.job, sha256(self.run / MANIFEST)
-        settings = ("n", "as_of", "users", "part_size", "block_size")
+        settings = ("n", "as_of", "users", "part_size", "block_size", "reasons")
         return {
             "run": f"{self.run.resolve().name}-{digest[:8]}",
             "run_manifest": digest,
             **{name: getattr(job, name) for name in settings},
             "constraints": json.loads(json.dumps(asdict(job.constraints))),
+            "policy": json.loads(json.dumps(asdict(job.policy))),
             "data": self.dataset.digest,
             "lists": len(self.snapshot.queries),
             "parts": job.n_parts(self.snapshot),
@@ -195,6 +198,7 @@ class Batch:
             test=splitter.split(self.dataset).test,
             repeats=replace(splitter, repurchase=True).split(self.dataset).test,
             constraints=job.constraints,
+            policy=job.policy,
             evaluation=build(self.made, "evaluation"),
             n=job.n,
             engine=job.engine,

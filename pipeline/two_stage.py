@@ -23,6 +23,9 @@ from pipeline.cache import Cache
 from pipeline.engines.engine import Engine
 from pipeline.engines.threads import Threads
 from pipeline.fingerprint import fingerprint, fingerprint_of_code
+from pipeline.ladder.backtest import Backtest, trained
+from pipeline.ladder.ladder import Ladder
+from pipeline.ladder.rungs import FUSION, RANKER, FittedLadder, Rung, standing, votes
 from pipeline.lesson import Lesson, training_table
 from pipeline.progress import Stopwatch
 from pipeline.stage_one import StageOne, StageOneFitter
@@ -57,6 +60,9 @@ class TwoStage:
         How the ranker's trees are added up. Changes only speed.
     block_size : int
         Users worked on together: memory grows with it. Scores may change in their last bits.
+    ladder : Ladder or None
+        Who answers users of whom little is known. None: the ranker, but all sources by reciprocal rank where
+        it never saw such users. A ranker that learns nothing answers everybody.
     stopwatch : Stopwatch
     """
 
@@ -67,6 +73,7 @@ class TwoStage:
     cache: Cache = field(default_factory=Cache)
     scorer: Scorer = field(default_factory=Auto)
     block_size: int = 2048
+    ladder: Ladder | None = None
     stopwatch: Stopwatch = field(default_factory=Stopwatch, compare=False)
 
     def __post_init__(self) -> None:
@@ -100,14 +107,22 @@ class TwoStage:
             return past, validation
 
         with self.stopwatch.stage("training"):
-            ranker = self.ranking.fit(tables, self.engine.budget, watch)
+            twice = self.ladder is not None
+            before, ranker = trained(self.ranking, tables, self.engine.budget, watch, twice=twice)
         learnt_warm_only = bool(ranker.features) and self.sampling.cold_queries == 0
+        ladder = None
+        if self.ladder is not None and before is not None:
+            with self.stopwatch.stage("ladder"):
+                stage_one, past = stages[split.validation.name], split.validation
+                test = Backtest(stage_one, before, past, self.scorer)
+                ladder = self.ladder.fit(test, self.engine, self.block_size, learnt_warm_only)
         return FittedTwoStage(
             stage_one=stages[split.test.name],
             ranker=ranker,
             cold_ranker=ReciprocalRankFusion() if learnt_warm_only else ranker,
             profile=profiles[-1] if profiles else None,
             scorer=self.scorer,
+            ladder=ladder,
         )
 
     @property
@@ -161,6 +176,9 @@ class FittedTwoStage(Saved):
         and of validation; None for a ranker that reads none.
     scorer : Scorer
         How the ranker's trees are added up. Changes only speed.
+    ladder : FittedLadder or None
+        Who answers users of whom little is known. None: the ranker, and the cold ranker, if it is another,
+        users without history.
     """
 
     stage_one: StageOne
@@ -168,6 +186,19 @@ class FittedTwoStage(Saved):
     cold_ranker: Any
     profile: Profile | None = None
     scorer: Scorer = field(default_factory=Auto)
+    ladder: FittedLadder | None = None
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """Who answers whom, by the number of events from which on."""
+        if self.ladder is not None:
+            return self.ladder.rungs
+        full = Rung("full", RANKER, 0 if self.cold_ranker is self.ranker else 1)
+        return (full,) if full.events == 0 else (Rung("fusion", FUSION, 0), full)
+
+    def rung(self, requests: Requests) -> npt.NDArray[np.int8]:
+        """Who answers each query of a block: positions in `rungs`, int8 of shape (m,)."""
+        return standing(self.rungs, requests.history.lengths)
 
     @cached_property
     def _scoring(self) -> Any:
@@ -198,7 +229,7 @@ class FittedTwoStage(Saved):
         few = candidates.take(rows)
         rest = families.without(first_families).transform(requests, few)
         scores = joined(candidates, first, rows, ranker.full.score(few, matrix.take(rows).beside(rest)))
-        return self._with_cold(requests, candidates, matrix, scores)
+        return self._with_others(requests, candidates, matrix, scores)
 
     def matrix(self, requests: Requests, candidates: Candidates) -> FeatureMatrix | None:
         """Features of given candidates; None where the ranker reads none."""
@@ -209,21 +240,24 @@ class FittedTwoStage(Saved):
         self, requests: Requests, candidates: Candidates, matrix: FeatureMatrix | None
     ) -> npt.NDArray[np.float32]:
         """Score of given candidates, float32 of shape (len(candidates),)."""
-        return self._with_cold(requests, candidates, matrix, self._scoring.score(candidates, matrix))
+        return self._with_others(requests, candidates, matrix, self._scoring.score(candidates, matrix))
 
-    def _with_cold(
+    def _with_others(
         self,
         requests: Requests,
         candidates: Candidates,
         matrix: FeatureMatrix | None,
         scores: npt.NDArray[np.float32],
     ) -> npt.NDArray[np.float32]:
-        """`scores`, and those of the cold ranker for users without history, if it is another."""
-        if self.cold_ranker is self.ranker:
-            return scores
-        is_cold = requests.history.lengths[candidates.query] == 0
-        if is_cold.any():
-            scores = np.where(is_cold, self.cold_ranker.score(candidates, matrix), scores)
+        """`scores`, and those of whoever else answers some of the users."""
+        for at, rung in enumerate(self.rungs):
+            if rung.answer == RANKER:
+                continue
+            theirs = (self.rung(requests) == at)[candidates.query]
+            if theirs.any():
+                voted = votes(rung.answer, candidates) if self.ladder else None
+                others = self.cold_ranker.score(candidates, matrix) if voted is None else voted
+                scores = np.where(theirs, others, scores)
         return scores
 
     def count(

@@ -45,6 +45,12 @@ class Caps:
         n_groups = len(items.brand.names), len(items.category.names)
         return cls(brand, category, max_a_brand, max_a_category, *n_groups)
 
+    @classmethod
+    def none(cls, n_items: int) -> "Caps":
+        """Caps that let everything in, for what chooses under caps where there are none."""
+        free = np.full(n_items, -1, np.int32)
+        return cls(free, free, n_items, n_items, 0, 0)
+
     def cut(self, items: npt.NDArray[np.int32], n: int) -> npt.NDArray[np.int32]:
         """The first n items of each list that keep the caps, best first.
 
@@ -61,7 +67,7 @@ class Caps:
             left keeps the caps; with one of the two caps, only where no n items together do.
         """
         chosen = np.full((len(items), n), -1, np.int32)
-        cut_greedily(items, *self._arguments, chosen)
+        cut_greedily(items, *self.arguments, chosen)
         return chosen
 
     def fill(self, items: npt.NDArray[np.int32], n: int) -> npt.NDArray[np.int32]:
@@ -77,11 +83,12 @@ class Caps:
         (1956), section 1: brands and categories are the nodes, items the edges of capacity 1.
         """
         chosen = self.cut(items, n)
-        exchange(items, *self._arguments, chosen)
+        exchange(items, *self.arguments, chosen)
         return chosen
 
     @property
-    def _arguments(self) -> tuple[object, ...]:
+    def arguments(self) -> tuple[object, ...]:
+        """What kernels are given: the fields, in their order."""
         return (
             self.brand,
             self.category,

@@ -16,7 +16,7 @@ from pipeline.artefacts import MANIFEST, read_manifest
 from tests.end_to_end.commands import Command
 
 N_USERS, N_ITEMS = 150, 60
-COLUMNS = ["user", "rank", "item", "score", "sources", "run_id"]
+COLUMNS = ["user", "rank", "item", "score", "sources", "rung", "run_id"]
 Recommend = Callable[..., Path]
 
 
@@ -121,8 +121,31 @@ def test_the_certificate_says_what_the_oracle_says(latest: Path, eligible: dict[
 def test_other_readers_see_plain_strings(latest: Path) -> None:
     schema = pq.read_schema(latest / "part-00000.parquet")
     assert [str(schema.field(name).type) for name in COLUMNS] == [
-        "string", "int32", "string", "float", "string", "string"
+        "string", "int32", "string", "float", "string", "string", "string"
     ]  # fmt: skip
+
+
+def test_reasons_stand_beside_the_same_lists_and_belong_to_the_plan(
+    recommend: Recommend, latest: Path, glowrank: Command, shop_run: Path, cache: str
+) -> None:
+    told = recommend("n=12", "part_size=64", "block_size=20", "reasons=full")
+    lists, plain = read(told).reset_index(drop=True), read(latest).reset_index(drop=True)
+    pd.testing.assert_frame_equal(lists[COLUMNS], plain)
+    assert set(lists) - set(COLUMNS) == {
+        "nearest", "shared_ingredients", "shared_functions", "contributions"
+    }  # fmt: skip
+    ladder = json.loads((shop_run / "ladder.json").read_text())["rungs"]
+    by_ranker = {name for name, rung in ladder.items() if rung["answer"] == "ranker"}
+    assert set(lists["rung"]) <= set(ladder)
+    spoken = lists["rung"].isin(by_ranker) & lists["score"].notna()
+    assert spoken.any()
+    assert (lists["contributions"].notna() == spoken).all()
+    sums = lists.loc[spoken, "contributions"].map(lambda parts: sum(parts.values()))
+    assert (sums - lists.loc[spoken, "score"]).abs().max() <= 1e-6
+    arguments = (f"run={shop_run}", f"out={told}", cache, "threads=1", "n=12", "part_size=64")
+    outcome = glowrank("recommend", *arguments, "block_size=20", "reasons=short")
+    assert outcome.code == 2
+    assert "reasons was full and now is short" in outcome.err
 
 
 @pytest.mark.parametrize(
