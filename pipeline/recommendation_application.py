@@ -13,18 +13,20 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from dataset.dataset import Dataset
-from dataset.errors import ArtefactError
+from dataset.errors import ArtefactError, ConfigurationError
 from dataset.snapshot import Snapshot
 from pipeline.applications import checked, cleaning_of
 from pipeline.artefacts import MANIFEST, sha256
+from pipeline.block_sizes import BytesAUser
 from pipeline.cache import Cache
 from pipeline.certificate import certify
 from pipeline.configuration import build
 from pipeline.costs import Costs
+from pipeline.engines import Threads
 from pipeline.fingerprint import fingerprint_of_code
 from pipeline.lists_folder import CERTIFICATE, ListsFolder, Part, totals
 from pipeline.preparation import load
-from pipeline.progress import Stopwatch
+from pipeline.progress import Stopwatch, peak_rss_mb
 from pipeline.recommendation import Recommendation
 from pipeline.run_folder import LIBRARIES, RunFolder
 from pipeline.stage_one import StageOneFitter
@@ -53,8 +55,56 @@ def run_recommend(config: DictConfig) -> dict[str, int]:
                     "bring the old files back, or take as_of=latest."
                 )
             console.print("The data has changed since the run: the lists are made of it as it is now.")
-        batch = Batch(run, made, job, cache, dataset, _snapshot(made, job, dataset), console)
-        return batch.write(folder)
+        snapshot = _snapshot(made, job, dataset)
+        memory_gb = _memory_gb(config)
+        if memory_gb is not None:
+            job = _within(memory_gb, job, FittedTwoStage.load(run / "model"), snapshot)
+        counts = Batch(run, made, job, cache, dataset, snapshot, console).write(folder)
+        _tell_cost(console, job.stopwatch, memory_gb)
+        return counts
+
+
+def _memory_gb(config: DictConfig) -> float | None:
+    """The memory that a night may take, if that is said.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no number above 0.
+    """
+    wanted = checked(lambda: config.memory_gb)
+    if wanted is None:
+        return None
+    if isinstance(wanted, bool) or not isinstance(wanted, int | float) or not 0 < wanted < float("inf"):
+        raise ConfigurationError(f"memory_gb must be a number above 0, or null. Got {wanted!r}.")
+    return float(wanted)
+
+
+def _within(
+    memory_gb: float, job: Recommendation, model: FittedTwoStage, snapshot: Snapshot
+) -> Recommendation:
+    """The same job with blocks and parts, and so many of them at once, that they leave room for the data."""
+    size = BytesAUser.of(model, snapshot, job.n)
+    job = replace(
+        job,
+        block_size=size.block_size(memory_gb, job.block_size),
+        part_size=size.part_size(memory_gb, job.part_size),
+    )
+    if isinstance(job.engine, Threads):
+        threads = min(job.engine.budget, size.at_once(memory_gb, job.block_size))
+        return replace(job, engine=Threads(threads=threads))
+    return job
+
+
+def _tell_cost(console: Console, watch: Stopwatch, memory_gb: float | None) -> None:
+    """Seconds and memory, and whether the memory was more than was to be taken."""
+    peak = peak_rss_mb()
+    console.print(f"{watch.total:.1f} s, peak {peak:,.0f} MB")
+    if memory_gb is not None and peak * 2**20 > memory_gb * 1e9:
+        console.print(
+            f"That is above memory_gb={memory_gb:g}: smaller blocks do not shrink what the data and the "
+            "model take."
+        )
 
 
 def _recommendation(config: DictConfig) -> Recommendation:
