@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, count
 from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
@@ -23,7 +24,10 @@ _BLOCK: Final = 1_000_000  # events coded together; memory grows with it, result
 
 
 class TablesInParts(Protocol):
-    """Clean tables whose events come part by part, so that never all of them are there as strings."""
+    """Tables whose events come part by part, so that never all of them are there as strings.
+
+    A source that can give them so has a method `in_parts`, and is then prepared part by part.
+    """
 
     @property
     def users(self) -> pd.DataFrame:
@@ -83,10 +87,14 @@ def encode(tables: Tables | TablesInParts, name: str, seed: int = 0) -> Dataset:
     DataContractError
         If an id repeats, or an event's user, item or kind is unknown: such tables were not cleaned.
     """
-    user_ids, user_rows = _coded(tables.users["user"], "users", seed)
-    item_ids, item_rows = _coded(tables.items["item"], "items", seed)
-    users = _users(tables.users, user_rows)
-    items = _items(tables.items, item_rows)
+    # One table after the other, each read once: what is stored is read anew whenever it is asked for.
+    table = tables.users
+    user_ids, user_rows = _coded(table["user"], "users", seed)
+    users = _users(table, user_rows)
+    table = tables.items
+    item_ids, item_rows = _coded(table["item"], "items", seed)
+    items = _items(table, item_rows)
+    del table
     interactions = _interactions(tables, user_ids, item_ids)
     oracle: Oracle | None = tables.oracle
     if isinstance(oracle, RowOracle):
@@ -172,9 +180,10 @@ def _interactions(tables: Tables | TablesInParts, user_ids: Vocabulary, item_ids
     types = {"user": np.int32, "item": np.int32, "kind": np.int8, "value": np.float32, "time": np.int64}
     # Taken out of the mapping one by one, so that only one column is there twice.
     whole = {name: np.concatenate([np.zeros(0, dtype), *columns.pop(name)]) for name, dtype in types.items()}
-    coded = Interactions(**whole, stated={name: labels.categorical() for name, labels in stated.items()})
-    del whole
-    return _settled(coded.sorted())
+    order = np.lexsort([whole[name] for name in ("kind", "item", "time", "user")])
+    ordered = {name: whole.pop(name)[order] for name in types}
+    coded = {name: labels.categorical().take(order) for name, labels in stated.items()}
+    return _settled(Interactions(**ordered, stated=coded))
 
 
 def _blocks(tables: Tables | TablesInParts) -> Iterator[pd.DataFrame]:
@@ -239,9 +248,13 @@ def _words(frame: pd.DataFrame, column: str, rows: npt.NDArray[np.int64]) -> Tok
         return TokenLists.empty(len(rows))
     cells = frame[column].iloc[rows]
     lengths = cells.str.len().fillna(0).to_numpy(np.int64)
-    flat: Iterable[str] = chain.from_iterable(cells[lengths > 0])
-    codes, words = pd.factorize(pd.Series(list(flat), dtype="str"), sort=True)
-    return TokenLists(Ragged(offsets_of(lengths), codes.astype(np.int32)), tuple(map(str, words)))
+    seen: defaultdict[str, int] = defaultdict(count().__next__)  # words are numbered as they appear
+    flat = map(seen.__getitem__, chain.from_iterable(cells[lengths > 0]))
+    codes = np.fromiter(flat, np.int32, int(lengths.sum()))
+    words = sorted(seen)
+    place = np.empty(len(words), np.int32)
+    place[[seen[word] for word in words]] = np.arange(len(words), dtype=np.int32)
+    return TokenLists(Ragged(offsets_of(lengths), place[codes]), tuple(words))
 
 
 def _seconds(column: "pd.Series[pd.Timestamp]") -> npt.NDArray[np.int64]:

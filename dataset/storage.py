@@ -10,9 +10,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -155,8 +157,27 @@ def frame_of(table: pa.Table) -> pd.DataFrame:
     lists = [name for name in table.column_names if name in LISTS]
     frame: pd.DataFrame = table.drop_columns(lists).to_pandas()
     for name in lists:
-        frame[name] = pd.Series(table.column(name).to_pylist(), index=frame.index, dtype=object)
+        frame[name] = pd.Series(_lists(table.column(name)), index=frame.index, dtype=object)
     return frame.reindex(columns=table.column_names)
+
+
+def _lists(column: pa.ChunkedArray) -> list[list[str] | None]:
+    """Lists of words as Python has them; a word is one string however often it comes.
+
+    On labels the same few hundred words come again and again: a string for each would be most of the memory
+    of a catalogue.
+    """
+    known: dict[str | None, str | None] = {}
+    cells: list[list[str] | None] = []
+    for chunk in column.chunks:
+        coded = chunk.values.dictionary_encode()
+        distinct = [known.setdefault(word, word) for word in coded.dictionary.to_pylist()]
+        words = np.array([*distinct, None], dtype=object)
+        flat = words[coded.indices.fill_null(len(distinct)).to_numpy()].tolist()
+        cells += [flat[first:last] for first, last in pairwise(chunk.offsets.to_pylist())]
+        for row in np.flatnonzero(chunk.is_null()).tolist():
+            cells[len(cells) - len(chunk) + row] = None
+    return cells
 
 
 def checksums(folder: Path) -> dict[str, str]:

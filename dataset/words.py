@@ -1,5 +1,6 @@
 """Products as weighted words: label position, repeated words, levels of a category path, rarity."""
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -10,6 +11,7 @@ from dataset.ragged import Categorical, Ragged, TokenLists, offsets_of
 
 SEPARATOR: Final = " > "
 """Between the levels of a category path."""
+_ROWS_A_BLOCK: Final = 65_536  # products weighted together: memory, not results
 
 
 def path_prefixes(path: str) -> list[str]:
@@ -57,10 +59,13 @@ def label_weights(lists: Ragged, position_decay: float) -> sp.csr_matrix:
     csr_matrix of float64, shape (len(lists), number of distinct words)
         Columns follow the ascending word codes that occur, so words of other products leave no trace.
     """
-    place = np.arange(len(lists.values)) - np.repeat(lists.offsets[:-1], lists.lengths) + 1
-    rows = lists.rows.astype(np.int64)
-    _, first = np.unique(rows * _span(lists) + lists.values, return_index=True)
-    return _matrix(rows[first], lists.values[first], place[first] ** -float(position_decay), len(lists))
+    parts = []
+    for block in _blocks(lists):
+        place = np.arange(len(block.values)) - np.repeat(block.offsets[:-1], block.lengths) + 1
+        rows = block.rows.astype(np.int64)
+        _, first = np.unique(rows * _span(block) + block.values, return_index=True)
+        parts.append((rows[first], block.values[first], place[first] ** -float(position_decay)))
+    return _matrix(parts, len(lists))
 
 
 def repeat_weights(lists: Ragged) -> sp.csr_matrix:
@@ -71,9 +76,12 @@ def repeat_weights(lists: Ragged) -> sp.csr_matrix:
     csr_matrix of float64, shape (len(lists), number of distinct words)
         Columns follow the ascending word codes that occur.
     """
-    span = _span(lists)
-    keys, counts = np.unique(lists.rows.astype(np.int64) * span + lists.values, return_counts=True)
-    return _matrix(keys // span, keys % span, 1 + np.log(counts), len(lists))
+    parts = []
+    for block in _blocks(lists):
+        span = _span(block)
+        keys, counts = np.unique(block.rows.astype(np.int64) * span + block.values, return_counts=True)
+        parts.append((keys // span, (keys % span).astype(np.int32), 1 + np.log(counts)))
+    return _matrix(parts, len(lists))
 
 
 def by_rarity(matrix: sp.csr_matrix) -> sp.csr_matrix:
@@ -97,17 +105,26 @@ def unit_length(matrix: sp.csr_matrix) -> sp.csr_matrix:
     return sp.csr_matrix((matrix.data / lengths[rows], matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
+def _blocks(lists: Ragged) -> Iterator[Ragged]:
+    """The lists, at most `_ROWS_A_BLOCK` at a time and at least once."""
+    for start in range(0, max(len(lists), 1), _ROWS_A_BLOCK):
+        offsets = lists.offsets[start : start + _ROWS_A_BLOCK + 1]
+        yield Ragged(offsets - offsets[0], lists.values[int(offsets[0]) : int(offsets[-1])])
+
+
 def _span(lists: Ragged) -> int:
     return int(lists.values.max()) + 1 if len(lists.values) else 1
 
 
 def _matrix(
-    rows: npt.NDArray[np.integer],
-    words: npt.NDArray[np.integer],
-    weights: npt.NDArray[np.floating],
+    parts: Sequence[tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.floating]]],
     n_rows: int,
 ) -> sp.csr_matrix:
-    """Entries in (row, word) order as a matrix over the words that occur."""
-    distinct, columns = np.unique(words, return_inverse=True)
-    starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n_rows))])
-    return sp.csr_matrix((weights.astype(np.float64), columns, starts), shape=(n_rows, len(distinct)))
+    """Entries of each block, its row, word and weight in (row, word) order, over the words that occur."""
+    counts = [np.bincount(rows, minlength=min(_ROWS_A_BLOCK, n_rows)) for rows, _, _ in parts]
+    words = np.concatenate([words for _, words, _ in parts])
+    weights = np.concatenate([weights for _, _, weights in parts])
+    occurs = np.bincount(words) > 0
+    columns = (np.cumsum(occurs, dtype=np.int32) - np.int32(1))[words]
+    starts = offsets_of(np.concatenate(counts)[:n_rows])
+    return sp.csr_matrix((weights, columns, starts), shape=(n_rows, int(occurs.sum())))

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from dataset.cleaning.step import Applied
@@ -43,13 +45,13 @@ class References:
         came), those that `settling.left_out` gives; any may repeat."""
 
         def gone(table: str, ids: "pd.Series[str]") -> pd.Index:
-            found: pd.Index = pd.Index(ids[ids.notna() & ~ids.isin(kept[table])].unique())
-            return found
+            return _index(ids[ids.notna() & ~_among(ids, known[table])])
 
+        known = {table: _index(ids) for table, ids in kept.items()}
         out = {table: gone(table, ids) for table, ids in (left_out or {}).items()}
         none = pd.Index([], dtype="str")
         return cls(
-            items=pd.Index(kept["items"]),
+            items=known["items"],
             lost_items=gone("items", quarantined["items"]),
             lost_users=gone("users", quarantined["users"]),
             left_out_items=out.get("items", none),
@@ -60,10 +62,25 @@ class References:
         """The events whose user and product can be relied on."""
         items, users = events["item"], events["user"]
         why = pd.Series(pd.NA, index=events.index, dtype="str")
-        why[~items.isin(self.items)] = "unknown item"
-        why[users.isin(self.lost_users)] = "the user was quarantined"
-        why[users.isin(self.left_out_users)] = f"{LEFT_OUT}the user"
-        why[items.isin(self.lost_items)] = "the item was quarantined"
-        why[items.isin(self.left_out_items)] = f"{LEFT_OUT}the item"
+        why[~_among(items, self.items)] = "unknown item"
+        why[_among(users, self.lost_users)] = "the user was quarantined"
+        why[_among(users, self.left_out_users)] = f"{LEFT_OUT}the user"
+        why[_among(items, self.lost_items)] = "the item was quarantined"
+        why[_among(items, self.left_out_items)] = f"{LEFT_OUT}the item"
         lost = why.notna()
         return Applied(frame=events.loc[~lost], removed=why[lost])
+
+
+def _index(ids: "pd.Series[str]") -> pd.Index:
+    """Distinct ids; as objects, whose table of hashes is made once and kept."""
+    distinct: pd.Index = pd.Index(ids.unique(), dtype=object)
+    return distinct
+
+
+def _among(ids: "pd.Series[str]", known: pd.Index) -> npt.NDArray[np.bool_]:
+    """Whether each id is known; `Series.isin` would go through all that are known at every call."""
+    if not len(known):
+        return np.zeros(len(ids), np.bool_)
+    codes, distinct = pd.factorize(ids)
+    found = known.get_indexer(pd.Index(distinct, dtype=object)) >= 0
+    return np.append(found, False)[codes]  # -1, missing, is the last

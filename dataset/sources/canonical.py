@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dataset.canonical import Tables
 from dataset.errors import DataContractError
-from dataset.storage import read_tables
+from dataset.storage import StoredTables, open_tables, read_tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,3 +32,7 @@ class Canonical:
     def read(self) -> Tables:
         """The tables, verified by checksum."""
         return read_tables(Path(self.path))
+
+    def in_parts(self) -> StoredTables:
+        """The tables, verified by checksum; the events are read when they are asked for."""
+        return open_tables(Path(self.path))

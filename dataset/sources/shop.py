@@ -8,7 +8,7 @@ from pathlib import Path
 from dataset.canonical import Tables
 from dataset.errors import ParameterError
 from dataset.parameters import check_int, check_number
-from dataset.shop.generate import Plan, generate
+from dataset.shop.generate import GeneratedTables, Plan, generate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,11 @@ class Shop:
         return ()
 
     def read(self) -> Tables:
-        """Generate the shop."""
+        """Generate the shop, all events at once."""
+        return self.in_parts().whole()
+
+    def in_parts(self) -> GeneratedTables:
+        """Generate the shop, its events when they are asked for: memory does not grow with them."""
         return generate(
             Plan(
                 n_users=self.n_users,

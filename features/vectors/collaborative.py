@@ -1,6 +1,7 @@
 """Products by who took them."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +10,12 @@ import scipy.sparse as sp
 from dataset.factorisation import right_factors
 from dataset.interactions import SECONDS_PER_DAY
 from dataset.parameters import check_int, check_number
+from dataset.ragged import offsets_of
 from dataset.snapshot import Snapshot
 from dataset.vectors import Vectors
 from features.lookup import Lookup
+
+_EVENTS_A_BLOCK: Final = 1_000_000  # weighted together; memory, not results
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +70,11 @@ class CollaborativeVectors:
         """Vectors of the known items with an event; None where the history is empty."""
         matrix = self._matrix(snapshot)
         values, right = right_factors(matrix, self.dimensions, self.seed)
-        vectors = right * values**self.singular_power
-        seen = np.bincount(matrix.indices, minlength=matrix.shape[1]) > 0
         if not len(values):
             return None
-        return Vectors(snapshot.known_items[seen], np.ascontiguousarray(vectors[seen], np.float32))
+        seen = np.bincount(matrix.indices, minlength=matrix.shape[1]) > 0
+        right *= values**self.singular_power
+        return Vectors(snapshot.known_items[seen], np.ascontiguousarray(right.astype(np.float32)[seen]))
 
     def _matrix(self, snapshot: Snapshot) -> sp.csr_matrix:
         """Weights of users with a history by known items, both sides damped."""
@@ -78,9 +82,10 @@ class CollaborativeVectors:
         column = Lookup.of_items(snapshot).rows(events.item)
         weight = self._weights(snapshot)
         kept = (column >= 0) & (weight > 0)
-        users, row = np.unique(events.user[kept], return_inverse=True)
-        shape = (len(users), len(snapshot.known_items))
-        matrix = sp.csr_matrix((weight[kept], (row, column[kept])), shape=shape)
+        n_events = np.bincount(events.user[kept])  # of each user, in the order of the events
+        n_events = n_events[n_events > 0]
+        shape = (len(n_events), len(snapshot.known_items))
+        matrix = sp.csr_matrix((weight[kept], column[kept], offsets_of(n_events)), shape=shape)
         matrix.sum_duplicates()
         by_user = np.asarray(matrix.sum(axis=1)).ravel() ** -self.user_damping
         by_item = np.maximum(np.asarray(matrix.sum(axis=0)).ravel(), 1e-12) ** -self.item_damping
@@ -88,9 +93,13 @@ class CollaborativeVectors:
         return matrix
 
     def _weights(self, snapshot: Snapshot) -> npt.NDArray[np.float64]:
+        """Weight of each event of the history, float64; made block by block."""
         weight = snapshot.history_weight.astype(np.float64)
-        weight *= self.step_decay ** snapshot.history_step.astype(np.float64)
-        if self.half_life_days is not None:
-            age_days = (snapshot.cutoff - snapshot.history.time) / SECONDS_PER_DAY
-            weight *= 0.5 ** (np.maximum(age_days, 0) / self.half_life_days)
+        step, time = snapshot.history_step, snapshot.history.time
+        for start in range(0, len(weight), _EVENTS_A_BLOCK):
+            block = slice(start, start + _EVENTS_A_BLOCK)
+            weight[block] *= self.step_decay ** step[block].astype(np.float64)
+            if self.half_life_days is not None:
+                age_days = (snapshot.cutoff - time[block]) / SECONDS_PER_DAY
+                weight[block] *= 0.5 ** (np.maximum(age_days, 0) / self.half_life_days)
         return weight

@@ -46,7 +46,7 @@ class FunctionalityVectors:
         known = snapshot.known_items
         words = unit_length(self._words(snapshot, known))
         _, right = right_factors(words, self.dimensions, self.seed)
-        return unit_vectors(known, words @ right)
+        return unit_vectors(known, words, right)
 
     def _words(self, snapshot: Snapshot, known: npt.NDArray[np.int32]) -> sp.csr_matrix:
         items = snapshot.items

@@ -39,4 +39,4 @@ class IngredientVectors:
         labels = snapshot.items.ingredients.lists.take(known)
         words = unit_length(by_rarity(label_weights(labels, self.position_decay)))
         _, right = right_factors(words, self.dimensions, self.seed)
-        return unit_vectors(known, words @ right)
+        return unit_vectors(known, words, right)

@@ -132,7 +132,9 @@ class Settling:
         known = hashes(users.rows["user"])
         strange = [p for p in parts if not among(hashes_of(events, "user", p.part.months), known).all()]
         found = [users for part in strange for users in part.users()]
-        seen = pd.concat(found).drop_duplicates() if found else pd.Series([], dtype="str")
+        if not found:
+            return []
+        seen = pd.concat(found).drop_duplicates()
         return sorted(seen[~seen.isin(users.rows["user"])])
 
     def _accounts(

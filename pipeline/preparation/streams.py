@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from dataset.canonical import Source, Tables, no_rejects
 from dataset.dataset import Oracle
-from dataset.encoding import RowOracle
+from dataset.encoding import RowOracle, TablesInParts
 from dataset.errors import DataContractError
 from dataset.persistence import Saved, load
 from dataset.reading.reader import CHUNK_ROWS, Piece, Reader
@@ -47,14 +47,25 @@ def streams_of(source: Any) -> Sequence[Stream]:
 
 @dataclass(frozen=True)
 class ReadOnce:
-    """Reads a source when the first of its tables is asked for."""
+    """Reads a source when the first of its tables is asked for, but events in parts when these are."""
 
     source: Source
 
     @cached_property
-    def tables(self) -> Tables:
-        """The tables as they came."""
+    def tables(self) -> Tables | TablesInParts:
+        """The tables as they came; their events in parts if the source can make them so."""
+        if hasattr(self.source, "in_parts"):
+            parted: TablesInParts = self.source.in_parts()
+            return parted
         return self.source.read()
+
+    def frames(self, table: str) -> Iterator[pd.DataFrame]:
+        """The rows of a table in frames of any length, at least one."""
+        tables = self.tables
+        if table == "interactions" and not isinstance(tables, Tables):
+            yield from tables.parts()
+        else:
+            yield getattr(tables, table)
 
     def forget(self) -> None:
         """Give their memory back."""
@@ -91,7 +102,7 @@ class WholeTable:
     @property
     def gives(self) -> Sequence[str]:
         """Every column."""
-        return tuple(map(str, getattr(self.read.tables, self.name).columns))
+        return tuple(map(str, next(self.read.frames(self.name)).columns))
 
     @property
     def stated(self) -> Sequence[str]:
@@ -104,14 +115,20 @@ class WholeTable:
 
     def chunks(self, piece: Piece) -> Iterator[pd.DataFrame]:
         """Its rows, under their numbers; at least one chunk, so that the columns are known."""
-        frame = getattr(self.read.tables, self.name).reset_index(drop=True)
-        yield from (frame.iloc[at : at + CHUNK_ROWS] for at in range(0, max(len(frame), 1), CHUNK_ROWS))
+        first = 0
+        for frame in self.read.frames(self.name):
+            numbered = frame.set_axis(pd.RangeIndex(first, first + len(frame)))
+            yield from (
+                numbered.iloc[at : at + CHUNK_ROWS] for at in range(0, max(len(frame), 1), CHUNK_ROWS)
+            )
+            first += len(frame)
 
     def mapped(self, chunk: pd.DataFrame) -> Mapped:
         """The rows as they are; with the first of them, what the source could not read."""
         first = not len(chunk) or chunk.index[0] == 0
-        rejected = self.read.tables.rejected
-        mine = rejected[rejected["table"] == self.name] if first else no_rejects()
+        tables = self.read.tables
+        rejected = tables.rejected if first and isinstance(tables, Tables) else no_rejects()
+        mine = rejected[rejected["table"] == self.name]
         return Mapped(frame=chunk.reset_index(drop=True), rejected=mine.reset_index(drop=True))
 
 

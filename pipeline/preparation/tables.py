@@ -132,7 +132,7 @@ def _joined(
 ) -> tuple[pd.DataFrame, Tally, pd.DataFrame]:
     """The rows without those that only add to a row of another stream, where there is none to add to."""
     key, adds = KEYS[table], frame[STREAM].isin(list(joining))
-    alone = adds & ~frame[key].isin(frame.loc[~adds, key])
+    alone = adds & ~frame[key].isin(frame.loc[~adds, key]) if joining else adds
     rows = frame[alone]
     hidden = [name for name in HIDDEN if name in frame]
     why = pd.Series(UNJOINED, index=rows.index, dtype="str")

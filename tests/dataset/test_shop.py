@@ -1,5 +1,6 @@
 """The synthetic shop as a source: reproducible, true to its promises, fit for the pipeline at any size."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from dataset.errors import ParameterError
 from dataset.ingredients import normalise
 from dataset.interactions import KINDS
 from dataset.persistence import load
+from dataset.shop import generate as generating
 from dataset.shop.events import EVENTS_PER_PURCHASE
 from dataset.shop.oracle import ShopOracle
 from dataset.shop.words import CATEGORIES, INGREDIENTS
@@ -122,6 +124,44 @@ def test_equal_seeds_give_equal_bytes_and_others_do_not(shop: Shop, tables: Tabl
 def test_more_users_leave_the_catalogue_as_it_was(tables: Tables) -> None:
     more = Shop(n_users=700, n_items=150, n_days=400, events_per_user=5, seed=3).read()
     pd.testing.assert_frame_equal(more.items, tables.items)
+
+
+def bought_rows(events: pd.DataFrame) -> pd.DataFrame:
+    """Who bought what when; how many at once is drawn with what happens around it."""
+    bought = events.loc[events["kind"] == "purchase", ["user", "item", "timestamp"]]
+    return bought.sort_values(["user", "timestamp"], ignore_index=True)
+
+
+@pytest.mark.parametrize(("cohort", "rows"), [(600, 7_001), (150, 1_000)])
+def test_cohorts_keep_the_promises_and_leave_what_was_bought_as_it_was(
+    shop: Shop, tables: Tables, monkeypatch: pytest.MonkeyPatch, cohort: int, rows: int
+) -> None:
+    monkeypatch.setattr(generating, "COHORT", cohort)
+    monkeypatch.setattr(generating, "_ROWS", rows)
+    generated = shop.in_parts()
+    parts = list(generated.parts())
+    assert max(map(len, parts)) <= rows
+    assert len(parts) >= -(-600 // cohort)
+    whole = generated.whole()
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), whole.interactions, check_exact=True)
+    pd.testing.assert_frame_equal(bought_rows(whole.interactions), bought_rows(tables.interactions))
+    assert whole.interactions.equals(tables.interactions) == (cohort == 600)
+    place = pd.Series(range(600), index=whole.users["user"])
+    assert whole.interactions["user"].map(place).floordiv(cohort).is_monotonic_increasing
+    assert len(whole.interactions) == pytest.approx(len(tables.interactions), rel=0.02)
+    assert_promises(whole, 400, 18_993 * _DAY)
+
+
+def test_later_cohorts_leave_the_events_of_the_first_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happens around the purchases of a cohort hangs on these alone, not on who else there is."""
+    monkeypatch.setattr(generating, "COHORT", 40)
+    generated = Shop(n_users=90, n_items=30, n_days=200, events_per_user=30, seed=5).in_parts()
+    fewer = replace(generated, plan=replace(generated.plan, n_users=80))
+    parts = list(generated.parts())
+    assert len(parts) == 3
+    for one, other in zip(parts, fewer.parts(), strict=False):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+    assert not parts[0]["timestamp"].head(50).equals(parts[1]["timestamp"].head(50))
 
 
 def test_kinds_come_in_their_proportions(tables: Tables) -> None:

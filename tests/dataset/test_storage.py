@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dataset.canonical import Tables
 from dataset.cleaning import NAMES, clean
@@ -14,7 +18,7 @@ from dataset.encoding import encode
 from dataset.errors import ArtefactError
 from dataset.sources.files import rejects
 from dataset.sources.tables import TableFiles
-from dataset.storage import open_tables, read_report, read_tables
+from dataset.storage import frame_of, open_tables, read_report, read_tables
 from pipeline.preparation import prepare
 from tests.dataset.older_layout import write_older
 
@@ -121,3 +125,23 @@ def test_rejects_are_strict_json() -> None:
     assert rejects("items", "row", "why", rows)["row"].tolist() == [
         '{"a": "inf", "b": null, "c": null, "d": ["x"], "e": 3}'
     ]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    chunks=st.lists(
+        st.lists(
+            st.none() | st.lists(st.none() | st.sampled_from(["aqua", "zinc", "é"]), max_size=4), max_size=6
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    cut=st.integers(0, 5),
+)
+def test_lists_come_back_with_one_string_a_word(chunks: list[list[Any]], cut: int) -> None:
+    kind = pa.list_(pa.string())
+    column = pa.chunked_array([pa.array(chunk, kind) for chunk in chunks], kind).slice(cut)
+    back = frame_of(pa.table({"ingredients": column}))["ingredients"].tolist()
+    assert back == column.to_pylist()
+    words = [word for cell in back if cell for word in cell if word is not None]
+    assert len({id(word) for word in words}) == len(set(words))

@@ -1,7 +1,10 @@
 """Sparse words against scikit-learn and by hand."""
 
 import numpy as np
+import pytest
 import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfTransformer
 
 from dataset.ragged import Categorical, TokenLists
@@ -62,3 +65,17 @@ def test_levels_of_a_category_path() -> None:
 def test_one_word_an_item() -> None:
     words = single_words(np.array([4, -1, 0], np.int32))
     assert [words[row].tolist() for row in range(3)] == [[4], [], [0]]
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=st.lists(st.lists(st.sampled_from("abcdefg"), max_size=6), max_size=12), block=st.integers(1, 5))
+def test_blocks_of_products_change_no_weight(rows: list[list[str]], block: int) -> None:
+    lists = TokenLists.of(rows).lists
+    for weigh in (repeat_weights, lambda words: label_weights(words, 0.7)):
+        whole = weigh(lists)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("dataset.words._ROWS_A_BLOCK", block)
+            parts = weigh(lists)
+        assert parts.shape == whole.shape == (len(rows), len({word for row in rows for word in row}))
+        for name in ("data", "indices", "indptr"):
+            np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))

@@ -125,3 +125,34 @@ def test_age_and_order_lower_the_weight_of_events(shop) -> None:  # type: ignore
 def test_wrong_settings_are_named(make, sentence: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ParameterError, match=sentence):
         make()
+
+
+def test_blocks_of_events_change_no_vector(shop, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    snapshot = shop.snapshot(n_users=40, n_items=30, n_events=700)
+    embedding = CollaborativeVectors(dimensions=6, user_damping=0.4)
+    whole = embedding.fit(snapshot)
+    monkeypatch.setattr("features.vectors.collaborative._EVENTS_A_BLOCK", 13)
+    assert same(embedding.fit(snapshot), whole)
+
+
+def test_collaborative_weights_are_those_of_the_formula(shop) -> None:  # type: ignore[no-untyped-def]
+    """User by user and event by event, then the dense decomposition."""
+    snapshot = shop.snapshot(n_users=25, n_items=12, n_events=300)
+    embedding = CollaborativeVectors(
+        dimensions=12, half_life_days=90.0, step_decay=0.8, item_damping=0.3, user_damping=0.5
+    )
+    history, known = snapshot.history, snapshot.known_items.tolist()
+    dense = np.zeros((len(snapshot.users), len(known)))
+    for row in range(len(history)):
+        if history.item[row] in known:
+            age = (snapshot.cutoff - history.time[row]) / 86_400
+            weight = float(snapshot.history_weight[row]) * 0.8 ** float(snapshot.history_step[row])
+            dense[history.user[row], known.index(history.item[row])] += weight * 0.5 ** (max(age, 0) / 90)
+    dense = dense[dense.sum(axis=1) > 0]
+    seen = dense.sum(axis=0) > 0
+    by_item = np.where(seen, dense.sum(axis=0), 1) ** -0.3
+    damped = dense * dense.sum(axis=1, keepdims=True) ** -0.5 * by_item
+    vectors = embedding.fit(snapshot)
+    np.testing.assert_array_equal(vectors.item, snapshot.known_items[seen])
+    products = vectors.matrix.astype(np.float64) @ vectors.matrix.T
+    np.testing.assert_allclose(products, (damped.T @ damped)[np.ix_(seen, seen)], atol=1e-5)

@@ -3,8 +3,8 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+from dataset.canonical import Tables
 from dataset.cleaning import NAMES, Cleaning, clean
 from dataset.cleaning.limits import Quantiles
 from dataset.cleaning.steps.bots import BotsByRate
@@ -22,6 +23,7 @@ from dataset.cleaning.steps.extremes import ExtremeValues
 from dataset.cleaning.steps.returns import ReturnsNetted
 from dataset.encoding import encode
 from dataset.errors import ArtefactError, DataContractError, ResourceError
+from dataset.shop import generate as generating
 from dataset.sources.canonical import Canonical
 from dataset.sources.shop import Shop
 from dataset.sources.tables import TableFiles
@@ -30,7 +32,7 @@ from pipeline.artefacts import MANIFEST, write_folder
 from pipeline.cache import Cache
 from pipeline.locks import held
 from pipeline.preparation import folder as folders
-from pipeline.preparation import load, parts, prepare, preparing
+from pipeline.preparation import load, parts, prepare, preparing, streams
 from tests.pipeline.divided import Divided, DividedStream, events_of, items_of, sources, users_of
 
 # Everything may be quarantined here; what is asked is where each row went.
@@ -431,3 +433,48 @@ def test_an_oracle_follows_the_order_of_the_rows(tmp_path: Path) -> None:
     who = np.arange(40, dtype=np.int32)
     when = np.full(40, int(one.interactions.time.max()))
     np.testing.assert_array_equal(one.oracle.probabilities(who, when), other.oracle.probabilities(who, when))
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A source that must be read at once."""
+
+    source: Shop | Canonical
+
+    def inputs(self) -> Sequence[Path]:
+        """Its files."""
+        return self.source.inputs()
+
+    def read(self) -> Tables:
+        """Its tables."""
+        return self.source.read()
+
+
+def tables_in(folder: Path) -> dict[str, bytes]:
+    paths = [path for path in folder.rglob("*") if path.is_file() and ".staged" not in path.parts]
+    kept = [path for path in paths if path.suffix == ".parquet" or "oracle" in path.parts]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in kept}
+
+
+def test_events_made_in_parts_are_prepared_as_those_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shop and a prepared folder, the events cut where no chunk or cohort of the other ends."""
+    monkeypatch.setattr(generating, "COHORT", 17)
+    shop = Shop(n_users=60, n_items=30, n_days=120, events_per_user=25, seed=2)
+    monkeypatch.setattr(streams, "CHUNK_ROWS", 400)
+    at_once = prepare(Whole(shop), tmp_path / "whole").report
+    monkeypatch.setattr(generating, "_ROWS", 130)
+    in_parts = prepare(shop, tmp_path / "parts").report
+    assert in_parts["tables"] == at_once["tables"]
+    assert tables_in(tmp_path / "parts") == tables_in(tmp_path / "whole")
+    assert any(name.startswith("oracle") for name in tables_in(tmp_path / "parts"))
+    prepare(Canonical(path=str(tmp_path / "parts")), tmp_path / "again", Cleaning.default(0.5))
+    again, parts_ = tables_in(tmp_path / "again"), tables_in(tmp_path / "parts")
+    assert {name for name in again if again[name] != parts_.get(name)} <= {"oracle/value.json"}
+    assert set(again) == set(parts_)
+
+
+def test_a_shop_without_an_event_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataContractError, match="At least one event"):
+        prepare(Shop(n_users=5, n_items=4, n_days=30, events_per_user=0), tmp_path)
