@@ -34,18 +34,20 @@ class Retrieval:
     budget : int
         Candidates kept a query, at most. An item stays for the best rank that any source gave it, so
         each source has its say in turn. Changes results; time and memory grow with it.
-    index : str
-        Kind of index (see `IndexSettings`) for the sources that search vectors and leave it open.
+    index : str or IndexSettings
+        Kind of index, or all its settings (see `IndexSettings`), for the sources that search vectors and
+        leave it open.
     """
 
     sources: Mapping[str, Source]
     budget: int = 250
-    index: str = "auto"
+    index: str | IndexSettings = "auto"
 
     def __post_init__(self) -> None:
         check_mapping(self, "sources")
         check_int(self, "budget", low=1, high=10_000)
-        check_choice(self, "index", KINDS)
+        if not isinstance(self.index, IndexSettings):
+            check_choice(self, "index", KINDS)
         if not self.sources:
             raise ConfigurationError(
                 "Retrieval needs at least one source. Got none; leave one in retrieval.sources."
@@ -62,7 +64,7 @@ class Retrieval:
                 f"{', '.join(self.sources)}."
             )
         if self.index != "auto":  # which is what a source takes that leaves it open
-            settings = IndexSettings(kind=self.index)
+            settings = IndexSettings(kind=self.index) if isinstance(self.index, str) else self.index
             sources = {name: _with_index(source, settings) for name, source in self.sources.items()}
             object.__setattr__(self, "sources", sources)
 

@@ -1,6 +1,6 @@
 """Nearest neighbours: the one module that knows FAISS."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -8,14 +8,20 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from dataset.errors import ArtefactError
+from dataset.errors import ArtefactError, ConfigurationError, DataContractError
+from dataset.ordering import top_k_of_segments
 from dataset.parameters import check_choice, check_int
 from dataset.persistence import Saved
 
-KINDS: Final = ("auto", "flat", "ivf", "hnsw")
+KINDS: Final = ("auto", "flat", "ivf", "hnsw", "pq")
 FLAT_UP_TO: Final = 50_000
 """Vectors up to which `auto` searches exactly: below, a blocked matrix product is the fastest search."""
 
+CODED_FROM: Final = 256
+"""Vectors that `pq` needs at least: each part of its codes has so many values."""
+
+_BUILT_WITH: Final = ("kind", "cells", "links", "build_effort", "code_bytes")
+_COORDINATES: Final = 1 << 22  # of vectors compared anew together; memory grows with it, results do not
 _METRIC: Final = faiss.METRIC_INNER_PRODUCT
 
 
@@ -26,28 +32,58 @@ class IndexSettings:
     Parameters
     ----------
     kind : str
-        `flat` is exact; `ivf` probes the nearest of many cells; `hnsw` walks a graph; `auto` takes
-        `flat` up to `FLAT_UP_TO` vectors and `hnsw` above. All but `flat` may change results.
+        `flat` is exact; `ivf` probes the nearest of many cells; `hnsw` walks a graph; `pq` probes cells too,
+        reads short codes there, and compares only the best of these exactly; `auto` takes `flat` up to
+        `FLAT_UP_TO` vectors and `hnsw` above. All but `flat` may change results.
+    cells : int or None
+        Into how many `ivf` and `pq` divide the vectors, at most one for 39 of them; None: four times the root
+        of their number. Centres are learnt from at most 256 vectors a cell.
     probes : int
-        Cells that `ivf` visits a search.
+        Cells that `ivf` and `pq` visit a search. Time grows with it, and what is found.
+    links : int
+        Neighbours that `hnsw` remembers of each vector (M). Memory and time to build grow with it.
+    build_effort : int
+        Nodes that `hnsw` keeps in view while it is built (efConstruction).
     effort : int
         Nodes that `hnsw` keeps in view a search (efSearch), at least the number of neighbours asked for.
+    code_bytes : int
+        Length of the codes of `pq`, at most one byte a dimension.
+    rerank : int
+        How many times the neighbours asked for `pq` compares exactly.
+
+    References
+    ----------
+    Jégou, Douze and Schmid, "Product quantization for nearest neighbor search", IEEE PAMI 33(1), 2011,
+    section 4 (IVFADC). Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using
+    hierarchical navigable small world graphs", IEEE PAMI 42(4), 2020.
     """
 
     kind: str = "auto"
+    cells: int | None = None
     probes: int = 32
+    links: int = 32
+    build_effort: int = 100
     effort: int = 256
+    code_bytes: int = 16
+    rerank: int = 4
 
     def __post_init__(self) -> None:
         check_choice(self, "kind", KINDS)
-        check_int(self, "probes", low=1)
-        check_int(self, "effort", low=1)
+        if self.cells is not None:
+            check_int(self, "cells", low=1)
+        for name in ("probes", "build_effort", "effort", "code_bytes", "rerank"):
+            check_int(self, name, low=1)
+        check_int(self, "links", low=2)
 
     def resolve(self, n: int) -> str:
         """The kind that is built for n vectors."""
         if self.kind != "auto":
             return self.kind
         return "flat" if n <= FLAT_UP_TO else "hnsw"
+
+    def n_cells(self, n: int) -> int:
+        """Cells that n vectors are divided into."""
+        return max(1, min(self.cells or int(4 * np.sqrt(n)), n // 39))
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +99,7 @@ class VectorIndex(Saved):
         Item code of each vector.
     matrix : float32 array of shape (n, d)
     kind : str
-        `flat`, `ivf` or `hnsw`.
+        `flat`, `ivf`, `hnsw` or `pq`.
     index : faiss.Index or None
         None for `flat`, which needs the matrix alone.
     settings : IndexSettings
@@ -79,21 +115,40 @@ class VectorIndex(Saved):
     def build(
         cls, item: npt.NDArray[np.int32], matrix: npt.NDArray[np.float32], settings: IndexSettings
     ) -> "VectorIndex":
-        """Index `matrix`, (n, d), whose rows belong to the items of `item`, (n,)."""
+        """Index `matrix`, (n, d), whose rows belong to the items of `item`, (n,).
+
+        Raises
+        ------
+        DataContractError
+            If there are too few vectors for the kind to learn from.
+        """
         faiss.omp_set_num_threads(1)
         matrix = np.ascontiguousarray(matrix, np.float32)
         kind = settings.resolve(len(matrix)) if len(matrix) else "flat"
         index = None
-        if kind == "ivf":
-            cells = max(1, min(int(4 * np.sqrt(len(matrix))), len(matrix) // 39))
-            index = faiss.IndexIVFFlat(faiss.IndexFlatIP(matrix.shape[1]), matrix.shape[1], cells, _METRIC)
-            index.train(matrix)
+        if kind == "hnsw":
+            index = faiss.IndexHNSWFlat(matrix.shape[1], settings.links, _METRIC)
+            index.hnsw.efConstruction = settings.build_effort
             index.add(matrix)
-        elif kind == "hnsw":
-            index = faiss.IndexHNSWFlat(matrix.shape[1], 32, _METRIC)
-            index.hnsw.efConstruction = 100
-            index.add(matrix)
+        elif kind in ("ivf", "pq"):
+            index = _divided(kind, matrix, settings)
         return cls(item, matrix, kind, index, settings)
+
+    def asked_with(self, settings: IndexSettings) -> "VectorIndex":
+        """The same index, searched with other settings; nothing is copied.
+
+        Raises
+        ------
+        ConfigurationError
+            If it would have to be built anew for them.
+        """
+        other = [name for name in _BUILT_WITH if getattr(settings, name) != getattr(self.settings, name)]
+        if other:
+            raise ConfigurationError(
+                f"An index that is there must be asked with the {', '.join(other)} that it was built with. "
+                f"Got {', '.join(f'{getattr(settings, name)!r}' for name in other)}."
+            )
+        return replace(self, settings=settings)
 
     @property
     def is_exact(self) -> bool:
@@ -132,14 +187,35 @@ class VectorIndex(Saved):
             matrix = self.matrix if len(rows) == len(self.item) else self.matrix[rows]
             scores, found = faiss.knn(queries, matrix, k, metric=_METRIC)
             found = np.where(found >= 0, rows[found], -1)
+        elif self.kind == "pq":
+            scores, found = self._coarse_then_exact(queries, k, rows)
         else:
             scores, found = self.index.search(queries, k, params=self._parameters(rows, k))
         return np.where(found >= 0, self.item[found], -1).astype(np.int32), scores
 
+    def _coarse_then_exact(
+        self, queries: npt.NDArray[np.float32], k: int, rows: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+        """The k best by their own vectors of those that have the best codes."""
+        wide = min(k * self.settings.rerank, len(rows))
+        coded = _padded(queries, self.index.d)
+        _, found = self.index.search(coded, wide, params=self._parameters(rows, wide))
+        found = found.astype(np.int32)
+        scores = np.full(found.shape, -np.inf, np.float32)
+        step = max(1, _COORDINATES // (wide * self.matrix.shape[1]))
+        for at in range(0, len(queries), step):
+            vectors = self.matrix[found[at : at + step]]
+            exact = np.matmul(vectors, queries[at : at + step, :, None])[:, :, 0]
+            scores[at : at + step] = np.where(found[at : at + step] >= 0, exact, -np.inf)
+        offsets = np.arange(len(queries) + 1, dtype=np.int64) * wide
+        best = top_k_of_segments(offsets, found.reshape(-1), scores.reshape(-1), k)
+        return best.scores, best.items
+
     def _parameters(self, rows: npt.NDArray[np.int64], k: int) -> Any:
         selector = None if len(rows) == len(self.item) else _selector(rows, len(self.item))
-        if self.kind == "ivf":
-            return faiss.SearchParametersIVF(sel=selector, nprobe=min(self.settings.probes, self.index.nlist))
+        if self.kind != "hnsw":
+            of_kind = faiss.SearchParametersIVF if self.kind == "ivf" else faiss.IVFPQSearchParameters
+            return of_kind(sel=selector, nprobe=min(self.settings.probes, self.index.nlist))
         return faiss.SearchParametersHNSW(sel=selector, efSearch=max(self.settings.effort, k))
 
     def save(self, folder: Path) -> None:
@@ -168,6 +244,33 @@ class _Vectors(Saved):
     matrix: npt.NDArray[np.float32]
     kind: str
     settings: IndexSettings
+
+
+def _divided(kind: str, matrix: npt.NDArray[np.float32], settings: IndexSettings) -> Any:
+    """An index of cells, whole vectors or codes in them."""
+    n, d = matrix.shape
+    cells = settings.n_cells(n)
+    if kind == "ivf":
+        index = faiss.IndexIVFFlat(faiss.IndexFlatIP(d), d, cells, _METRIC)
+    else:
+        if n < CODED_FROM:
+            raise DataContractError(
+                f"The index pq must have at least {CODED_FROM} vectors to learn its codes from. Got {n}; "
+                "take index=flat."
+            )
+        n_bytes = min(settings.code_bytes, d)
+        matrix = _padded(matrix, -(-d // n_bytes) * n_bytes)
+        d = matrix.shape[1]
+        index = faiss.IndexIVFPQ(faiss.IndexFlatIP(d), d, cells, n_bytes, 8, _METRIC)
+        index.cp.min_points_per_centroid = index.pq.cp.min_points_per_centroid = 1  # no warnings on stdout
+    index.train(matrix)
+    index.add(matrix)
+    return index
+
+
+def _padded(matrix: npt.NDArray[np.float32], d: int) -> npt.NDArray[np.float32]:
+    """Columns of zeros behind, up to d: codes are of parts of equal length, inner products stay."""
+    return np.pad(matrix, ((0, 0), (0, d - matrix.shape[1])))
 
 
 def _selector(rows: npt.NDArray[np.int64], n: int) -> Any:

@@ -16,6 +16,7 @@ VERBS: Final = {
     "recommend": "write the N best items of every user, with the model of a run",
     "publish": "put lists where the shop reads them, all or nothing",
     "tune": "search for good hyper-parameters on validation",
+    "benchmark": "measure what accuracy costs, and name the configuration to run",
     "audit": "try to find out whether a run's figures can be believed",
     "compare": "tell whether runs differ, and how small a difference could be told",
     "gate": "decide whether a run may be promoted: exit 0 or 1, and why",

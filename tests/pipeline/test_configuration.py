@@ -15,9 +15,11 @@ from dataset.constraints import Constraints
 from dataset.errors import ConfigurationError, DataContractError, ParameterError
 from dataset.repurchase import Repurchase
 from pipeline.applications import experiment_of, resolved
+from pipeline.benchmarking.grid import points_of
 from pipeline.configuration import build, check_targets
 from pipeline.experiment import Experiment
 from pipeline.tuning.space import Space
+from ranking.policy import Calibration, MarginalRelevance, NewItems, Policy
 
 CONF = Path(__file__).parents[2] / "conf"
 GROUPS = (
@@ -31,13 +33,28 @@ GROUPS = (
     "engine",
     "cleaning",
     "scorer",
+    "ladder",
 )
-ROOTS = ("audit", "compare", "experiment", "explore", "gate", "prepare", "publish", "recommend", "tune")
+ROOTS = (
+    "audit",
+    "benchmark",
+    "compare",
+    "experiment",
+    "explore",
+    "gate",
+    "prepare",
+    "publish",
+    "recommend",
+    "tune",
+)
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 TARGETS = [path.stem for path in sorted((CONF / "target").glob("*.yaml"))]
 CONSTRAINTS = [path.stem for path in sorted((CONF / "constraints").glob("*.yaml"))]
+POLICIES = [path.stem for path in sorted((CONF / "policy").glob("*.yaml"))]
 SWEEPS = [path.stem for path in sorted((CONF / "sweep").glob("*.yaml"))]
 SPACES = [path.stem for path in sorted((CONF / "space").glob("*.yaml"))]
+INDICES = [path.stem for path in sorted((CONF / "index").glob("*.yaml"))]
+GRIDS = [path.stem for path in sorted((CONF / "benchmark").glob("*.yaml"))]
 EXPERIMENTS = [path.stem for path in sorted((CONF / "experiment").glob("*.yaml"))]
 FILLED = ["dataset.path=/nowhere", "dataset.mapping=/nowhere/tables.yaml"]
 
@@ -55,14 +72,17 @@ def composed(root: str, *overrides: str) -> DictConfig:
 
 
 def test_every_yaml_is_covered() -> None:
-    names = {"constraints", "experiment", "space", "sweep", "target", *GROUPS}
+    names = {"benchmark", "constraints", "experiment", "index", "policy", "space", "sweep", "target", *GROUPS}
     covered = {
         *CHOICES,
         *(("experiment", name) for name in EXPERIMENTS),
         *(("sweep", name) for name in SWEEPS),
         *(("space", name) for name in SPACES),
+        *(("index", name) for name in INDICES),
+        *(("benchmark", name) for name in GRIDS),
         *(("target", name) for name in TARGETS),
         *(("constraints", name) for name in CONSTRAINTS),
+        *(("policy", name) for name in POLICIES),
     }
     found = {(path.parent.name, path.stem) for path in CONF.glob("*/*.yaml")}
     assert found == covered
@@ -115,10 +135,37 @@ def test_every_search_space_holds_the_default_configuration(name: str) -> None:
     assert space.start == {key: OmegaConf.select(config, key) for key in space.distributions}
 
 
+@pytest.mark.parametrize("name", INDICES)
+def test_every_index_composes_and_builds(name: str) -> None:
+    config = composed("experiment", f"index={name}")
+    retrieval = experiment_of(config).recommender.retrieval
+    searching = [source.index for source in retrieval.sources.values() if hasattr(source, "index")]
+    assert {found.kind for found in searching} == {name}
+    assert set(config.retrieval.index) <= {"_target_", *vars(searching[0])}
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_every_grid_composes_and_has_points(name: str) -> None:
+    config = composed("benchmark", f"benchmark={name}")
+    assert isinstance(experiment_of(config), Experiment)
+    benchmark = build(config, "benchmark")
+    assert benchmark.name == name
+    assert points_of(benchmark)
+
+
 @pytest.mark.parametrize("name", CONSTRAINTS)
 def test_every_choice_of_constraints_composes_and_builds(name: str) -> None:
     found = build(composed("recommend", f"constraints={name}", "run=a", "out=b"), "constraints")
     assert found == Constraints(repurchase=Repurchase() if name == "repurchase" else None)
+
+
+def test_policies_compose_and_build_and_are_the_defaults_of_their_classes() -> None:
+    assert build(composed("recommend"), "policy") == Policy()
+    assert POLICIES == ["calibration", "default", "mmr", "new_items"]
+    found = build(composed("recommend", "policy=[new_items,calibration,mmr]"), "policy")
+    steps = {"mmr": MarginalRelevance(), "calibration": Calibration(), "new_items": NewItems()}
+    assert found == Policy(steps=steps)
+    assert list(found.steps) == list(steps)
 
 
 @pytest.mark.parametrize("name", TARGETS)

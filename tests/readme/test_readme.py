@@ -48,7 +48,7 @@ def test_commands_on_the_shop_run(tmp_path):
     """In the order of the page, in one folder, so that `recommend` finds the run before it."""
     for line in glowrank(needs_data=False):
         words = arguments(line)
-        tiny = [*TINY] if words[0] in ("experiment", "explore", "tune") else []
+        tiny = [*TINY] if words[0] in ("experiment", "explore", "tune", "benchmark") else []
         tiny += ["tune.n_trials=2"] if words[0] == "tune" else []
         done = run(tmp_path, *words, *tiny)
         allowed = (0, 1) if words[0] == "gate" else (0,)  # a shop as small as that promotes nobody

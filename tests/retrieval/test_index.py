@@ -1,12 +1,13 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataset.errors import ArtefactError, ParameterError
+from dataset.errors import ArtefactError, ConfigurationError, DataContractError, ParameterError
 from pipeline import artefacts
 from retrieval import index as module
 from retrieval.index import IndexSettings, VectorIndex, k_means, nearest_centroid
@@ -36,7 +37,7 @@ def test_exact_search_equals_all_products(seed, k):
     np.testing.assert_allclose(scores, np.take_along_axis(products, order, axis=1), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["ivf", "hnsw"])
+@pytest.mark.parametrize("kind", ["ivf", "hnsw", "pq"])
 @pytest.mark.parametrize("share", [1.0, 0.5, 0.05])
 def test_approximate_search_keeps_the_mask_and_finds_nearly_all(kind, share):
     matrix = clustered()
@@ -64,7 +65,7 @@ def test_fewer_vectors_than_asked_for(kind):
     assert built.search(clustered(2)[:0], 10, np.ones(6, bool))[0].shape[0] == 0
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "auto"])
+@pytest.mark.parametrize("kind", [*KINDS, "pq", "auto"])
 def test_no_vector_at_all(kind):
     empty = np.zeros((0, 3), np.float32)
     built = VectorIndex.build(np.zeros(0, np.int32), empty, IndexSettings(kind=kind))
@@ -77,7 +78,7 @@ def test_the_kind_is_chosen_by_size(monkeypatch):
     assert VectorIndex.build(np.arange(101, dtype=np.int32), clustered(101), IndexSettings()).kind == "hnsw"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "pq"])
 def test_an_index_comes_back_from_disk(kind, tmp_path):
     matrix = clustered(300)
     built = VectorIndex.build(np.arange(300, dtype=np.int32), matrix, IndexSettings(kind=kind, probes=3))
@@ -134,9 +135,73 @@ def test_fewer_rows_than_clusters(rows, n_clusters, n_centroids):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"kind": "annoy"}, {"kind": 3}, {"probes": 0}, {"effort": "much"}], ids=str
+    "wrong",
+    [
+        {"kind": "annoy"},
+        {"kind": 3},
+        {"cells": 0},
+        {"probes": 0},
+        {"links": 1},
+        {"build_effort": 0},
+        {"effort": "much"},
+        {"code_bytes": 0},
+        {"rerank": 1.5},
+    ],
+    ids=str,
 )
 def test_wrong_settings_are_refused(wrong):
     name = next(iter(wrong))
     with pytest.raises(ParameterError, match=f"^The '{name}' parameter of IndexSettings must be .* Got"):
         IndexSettings(**wrong)
+
+
+@given(seed=st.integers(0, 1000), d=st.integers(3, 20), code_bytes=st.integers(1, 24))
+@settings(max_examples=15)
+def test_what_codes_find_is_scored_by_the_vectors_themselves(seed, d, code_bytes):
+    matrix = clustered(300, d, seed=seed)
+    asked = IndexSettings(kind="pq", cells=3, probes=3, code_bytes=code_bytes, rerank=30)
+    item = np.arange(0, 600, 2, dtype=np.int32)
+    queries, allowed = matrix[:7] + np.float32(0.1), np.arange(600) % 5 > 0
+    found, scores = VectorIndex.build(item, matrix, asked).search(queries, 10, allowed)
+    np.testing.assert_allclose(scores, np.einsum("qd,qkd->qk", queries, matrix[found // 2]), rtol=1e-4)
+    # All cells are visited and as many vectors compared as are allowed: nothing can be missed.
+    exact, _ = VectorIndex.build(item, matrix, IndexSettings(kind="flat")).search(queries, 10, allowed)
+    np.testing.assert_array_equal(found, exact)
+
+
+def test_codes_are_learnt_from_enough_vectors_or_not_at_all():
+    with pytest.raises(DataContractError, match=r"^The index pq must have at least 256 .* Got 255; take"):
+        VectorIndex.build(np.arange(255, dtype=np.int32), clustered(255), IndexSettings(kind="pq"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "few", "many"),
+    [("ivf", "probes", 1, 40), ("hnsw", "effort", 1, 400), ("pq", "probes", 1, 40), ("pq", "rerank", 1, 20)],
+)
+def test_an_index_asked_with_more_finds_more(kind, name, few, many):
+    matrix = clustered(1500, 24, n_clusters=300)
+    item, allowed = np.arange(1500, dtype=np.int32), np.ones(1500, bool)
+    built = VectorIndex.build(item, matrix, IndexSettings(kind=kind, code_bytes=4, cells=40))
+    exact, _ = built.exactly().search(matrix[:80], 20, allowed)
+
+    def recall(value):
+        found, _ = built.asked_with(replace(built.settings, **{name: value})).search(matrix[:80], 20, allowed)
+        return np.mean([np.isin(a, b).mean() for a, b in zip(exact, found, strict=True)])
+
+    assert recall(many) > recall(few)
+
+
+def test_an_index_is_asked_only_with_what_it_was_built_with():
+    built = VectorIndex.build(np.arange(50, dtype=np.int32), clustered(50), IndexSettings(kind="hnsw"))
+    with pytest.raises(ConfigurationError, match=r"with the links that it was built with\. Got 8\.$"):
+        built.asked_with(IndexSettings(kind="hnsw", links=8))
+
+
+def test_settings_of_a_build_are_heeded():
+    matrix, item = clustered(500), np.arange(500, dtype=np.int32)
+    sparse, dense = (
+        VectorIndex.build(item, matrix, IndexSettings(kind="hnsw", links=links)) for links in (4, 32)
+    )
+    assert sparse.index.hnsw.nb_neighbors(1) < dense.index.hnsw.nb_neighbors(1)
+    assert VectorIndex.build(item, matrix, IndexSettings(kind="ivf", cells=7)).index.nlist == 7
+    assert VectorIndex.build(item, matrix, IndexSettings(kind="pq", code_bytes=3)).index.code_size == 3
