@@ -35,9 +35,22 @@ class Neighbourhood(Saved):
     quota: int
     available: npt.NDArray[np.bool_]
 
+
+@dataclass(frozen=True)
+class Searching:
+    """What a worker is handed.
+
+    Parameters
+    ----------
+    neighbourhood : Neighbourhood
+    """
+
+    neighbourhood: Neighbourhood
+
     def found(self, items: npt.NDArray[np.int32]) -> Ranked:
         """What a block of items finds."""
-        return self.source.found_alone(items, self.quota, self.available)
+        one = self.neighbourhood
+        return one.source.found_alone(items, one.quota, one.available)
 
 
 def with_neighbours(
@@ -53,10 +66,10 @@ def with_neighbours(
         if not (isinstance(source, Nearest) and source.newest and quota):
             continue
         items = worth_searching(_asked_for(source, snapshot), 2 * quota)
-        work = Neighbourhood(source, quota, snapshot.available)
+        work = Searching(Neighbourhood(source, quota, snapshot.available))
         parts = [items[at : at + ITEMS_OF_A_BLOCK] for at in range(0, len(items), ITEMS_OF_A_BLOCK)]
         found = list(
-            stopwatch.track(engine.map(Neighbourhood.found, work, parts), len(parts), f"neighbours of {name}")
+            stopwatch.track(engine.map(Searching.found, work, parts), len(parts), f"neighbours of {name}")
         )
         if found:
             known = Neighbours.of(items, Ranked.concatenate(found), len(snapshot.items))
