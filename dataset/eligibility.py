@@ -108,10 +108,15 @@ class Eligibility:
         total = np.zeros(len(self), np.int64)
         order = np.argsort(profile, kind="stable")
         ends = np.searchsorted(profile[order], np.arange(len(bits) + 1))
+        has_ceiling = np.isfinite(self.ceilings)
+        by_price = np.argsort(self.prices, kind="stable") if has_ceiling.any() else np.zeros(0, np.int64)
         for number, own in enumerate(bits):
             rows = order[ends[number] : ends[number + 1]]
-            ascending = np.sort(self.prices[self._free(own)])
-            total[rows] = np.searchsorted(ascending, self.ceilings[rows], side="right")
+            free = self._free(own)
+            total[rows] = np.count_nonzero(free)
+            if (bounded := rows[has_ceiling[rows]]).size:
+                ascending = self.prices[by_price[free[by_price]]]
+                total[bounded] = np.searchsorted(ascending, self.ceilings[bounded], side="right")
         owned = self.owned.rows
         bought = self._allows_if_not_owned(owned, self.owned.values)
         eligible: npt.NDArray[np.int64] = total - np.bincount(owned[bought], minlength=len(self))
