@@ -18,8 +18,9 @@ def answer(found: Mapping[str, Any]) -> str:
         why = f"{n_failed} of the cells failed" if n_failed else "the grid has none that was measured"
         return f"No configuration can be recommended: it must be a two-stage cell, and {why}."
     if choice["cell"] == choice["best"]:
-        beside = f"the best of {choice['n_candidates']}" if choice["n_candidates"] > 1 else "the only two-stage cell"
-        if choice["n_within"] == 1 and choice["n_candidates"] > 1:
+        several = choice["n_candidates"] > 1
+        beside = f"the best of {choice['n_candidates']}" if several else "the only two-stage cell"
+        if choice["n_within"] == 1 and several:
             beside += f", and no cheaper one is within {_WITHIN} of it"
     else:
         beside = (
