@@ -86,10 +86,11 @@ def trained(
         Behind a cascade the full model.
     after : FittedRanker
     """
-    if not twice or not (hasattr(ranking, "refitted") or hasattr(ranking, "of")):
+    judged_as: Any = ranking if hasattr(ranking, "refitted") else getattr(ranking, "of", None)
+    if not twice or not hasattr(judged_as, "stopped"):
         return None, ranking.fit(tables, threads, watch)
     built = tables()
-    if hasattr(ranking, "refitted"):
+    if judged_as is ranking:
         stopped = ranking.stopped(lambda: built, threads, watch)
         return stopped, ranking.refitted(stopped, lambda: built, threads)
-    return ranking.of.stopped(lambda: built, threads), ranking.fit(lambda: built, threads, watch)
+    return judged_as.stopped(lambda: built, threads), ranking.fit(lambda: built, threads, watch)

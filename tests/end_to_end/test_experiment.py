@@ -201,8 +201,9 @@ def test_a_sweep_ends_in_a_table(glowrank: Command, cache: str, tmp_path: Path) 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_runs(glowrank: Command, cache: str, tmp_path: Path, name: str) -> None:
-    bagged = "/ranking: bagged" in (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
-    trees = [tree.replace("ranking.", "ranking.of.") if bagged else tree for tree in TREES]
+    text = (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
+    is_inside = any(f"/ranking: {other}" in text for other in ("bagged", "lean_cascade"))
+    trees = [tree.replace("ranking.", "ranking.of.") if is_inside else tree for tree in TREES]
     chosen = (f"experiment={name}", "dataset=shop", *SHOP, *trees, *QUICK)
     outcome = glowrank("experiment", *chosen, cache, f"run.dir={tmp_path / 'run'}")
     assert outcome.code == 0, outcome.err

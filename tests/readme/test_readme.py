@@ -11,6 +11,13 @@ import pytest
 from tests.readme.commands import ROOT, arguments, glowrank, shown
 
 TINY = ["dataset.n_users=200", "dataset.n_items=120", "dataset.events_per_user=40"]
+FEW_CELLS = [  # each cell is a process, and takes seconds to begin
+    "benchmark.build={retrieval.budget:[100]}",
+    "~benchmark.build.index",
+    "~benchmark.references.clusters",
+    "~benchmark.references.group_averages",
+    "benchmark.exhaustive=false",
+]
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -50,6 +57,7 @@ def test_commands_on_the_shop_run(tmp_path):
         words = arguments(line)
         tiny = [*TINY] if words[0] in ("experiment", "explore", "tune", "benchmark") else []
         tiny += ["tune.n_trials=2"] if words[0] == "tune" else []
+        tiny += FEW_CELLS if words[0] == "benchmark" else []
         done = run(tmp_path, *words, *tiny)
         allowed = (0, 1) if words[0] == "gate" else (0,)  # a shop as small as that promotes nobody
         assert done.returncode in allowed, f"{line}\n{done.stdout}\n{done.stderr}"
