@@ -1,13 +1,14 @@
 """External ids to internal codes, in an order that carries no information."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dataset.errors import DataContractError
@@ -28,10 +29,6 @@ class Vocabulary:
     """
 
     ids: tuple[str, ...]
-    _codes: dict[str, int] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_codes", {id_: code for code, id_ in enumerate(self.ids)})
 
     @classmethod
     def of(cls, ids: Iterable[str], seed: int = 0) -> "Vocabulary":
@@ -51,8 +48,9 @@ class Vocabulary:
 
     def encode(self, ids: "pd.Series[str] | Iterable[str]") -> npt.NDArray[np.int32]:
         """Codes of `ids`, int32 of shape (len(ids),); -1 where an id is unknown."""
-        series = ids if isinstance(ids, pd.Series) else pd.Series(list(ids), dtype="str")
-        return np.asarray(series.map(self._codes).fillna(-1), np.int32)
+        asked = pa.array(ids if isinstance(ids, pd.Series) else list(ids), pa.string(), from_pandas=True)
+        codes = pc.index_in(asked, value_set=pa.array(self.ids, pa.string()))
+        return np.asarray(codes.fill_null(-1).to_numpy(zero_copy_only=False), np.int32)
 
     def decode(self, codes: npt.NDArray[np.int32]) -> "pd.Series[str]":
         """Ids of `codes`; every code must be within the vocabulary."""

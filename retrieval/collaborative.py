@@ -49,9 +49,12 @@ class Collaborative:
         row_of_item = np.full(len(snapshot.items), -1, np.int32)
         empty = Vectors(np.zeros(0, np.int32), np.zeros((0, 1), np.float32))
         factors = vectors.get(self.vectors, empty)
-        row_of_item[factors.item] = np.arange(len(factors.item))
+        # Longest first, of equals the lower code: exact search may then end early.
+        order = np.argsort(-np.linalg.norm(factors.matrix, axis=1), kind="stable")
+        items = factors.item[order]
+        row_of_item[items] = np.arange(len(items))
         return Nearest(
-            index=VectorIndex.build(factors.item, factors.matrix, self.index or IndexSettings()),
+            index=VectorIndex.build(items, factors.matrix[order], self.index or IndexSettings()),
             row_of_item=row_of_item,
             newest=0,
             normalise=False,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dataset.errors import ConfigurationError
 from dataset.parameters import check_int, check_mapping, check_number
 from dataset.snapshot import Snapshot
 from dataset.vectors import Vectors
@@ -27,8 +28,9 @@ class Content:
         Weight of each embedding, by name; embeddings that the data cannot give are left out.
     newest : int
         How many of the newest events search on their own.
-    step_decay : float
-        Weight per step back in the averaged search; within 0 and 1.
+    step_decay : float or None
+        Weight per step back in the search for the average of all events; within 0 and 1. None leaves that
+        search out: what is left is for single items, made once for all the users who share them.
     index : IndexSettings or None
         How the vectors are searched; None takes what `Retrieval` says.
     """
@@ -36,13 +38,18 @@ class Content:
     quota: int = 60
     vectors: Mapping[str, float]
     newest: int = 5
-    step_decay: float = 0.8
+    step_decay: float | None = 0.8
     index: IndexSettings | None = None
 
     def __post_init__(self) -> None:
         check_int(self, "quota", low=0)
         check_int(self, "newest", low=0)
-        check_number(self, "step_decay", low=0, high=1)
+        if self.step_decay is not None:
+            check_number(self, "step_decay", low=0, high=1)
+        if not self.newest and self.step_decay is None:
+            raise ConfigurationError(
+                "Content must search for something. Got newest=0 and step_decay=null; set one of them."
+            )
         check_mapping(self, "vectors")
 
     def fit(self, snapshot: Snapshot, vectors: Mapping[str, Vectors]) -> Nearest:

@@ -1,6 +1,7 @@
 """Nearest neighbours: the one module that knows FAISS."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -12,6 +13,7 @@ from dataset.errors import ArtefactError, ConfigurationError, DataContractError
 from dataset.ordering import top_k_of_segments
 from dataset.parameters import check_choice, check_int
 from dataset.persistence import Saved
+from retrieval import longest_first
 
 KINDS: Final = ("auto", "flat", "ivf", "hnsw", "pq")
 FLAT_UP_TO: Final = 200_000
@@ -155,6 +157,10 @@ class VectorIndex(Saved):
             )
         return replace(self, settings=settings)
 
+    @cached_property
+    def _reach(self) -> npt.NDArray[np.float32]:
+        return longest_first.reach_of(self.matrix)
+
     @property
     def is_exact(self) -> bool:
         """Whether a search finds the k best whatever the vectors are."""
@@ -188,9 +194,10 @@ class VectorIndex(Saved):
         if k == 0 or not len(queries):
             return np.full((len(queries), 0), -1, np.int32), np.zeros((len(queries), 0), np.float32)
         queries = np.ascontiguousarray(queries, np.float32)
+        found: npt.NDArray[np.signedinteger]
         if self.index is None:
-            matrix = self.matrix if len(rows) == len(self.item) else self.matrix[rows]
-            scores, found = faiss.knn(queries, matrix, k, metric=_METRIC)
+            some = None if len(rows) == len(self.item) else rows
+            scores, found = longest_first.search(queries, self.matrix, self._reach, some, k)
             found = np.where(found >= 0, rows[found], -1)
         elif self.kind == "pq":
             scores, found = self._coarse_then_exact(queries, k, rows)

@@ -160,6 +160,29 @@ def merge_searches(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
+def merge_best(active, scores, items, out_scores, out_items):  # type: ignore[no-untyped-def]
+    """Merge lists into those of the rows `active`; all descend, and of equals what was there stays before.
+
+    `scores`, `items`: (a, j); `out_scores`, `out_items`: (q, k).
+    """
+    k, j = out_items.shape[1], items.shape[1]
+    old_scores, old_items = np.empty(k, out_scores.dtype), np.empty(k, out_items.dtype)
+    for row in range(len(active)):
+        query = active[row]
+        if not scores[row, 0] > out_scores[query, -1]:
+            continue
+        old_scores[:], old_items[:] = out_scores[query], out_items[query]
+        old = new = 0
+        for at in range(k):
+            if new < j and scores[row, new] > old_scores[old]:
+                out_scores[query, at], out_items[query, at] = scores[row, new], items[row, new]
+                new += 1
+            else:
+                out_scores[query, at], out_items[query, at] = old_scores[old], old_items[old]
+                old += 1
+
+
+@numba.njit(nogil=True, cache=True)
 def count_eligible(  # type: ignore[no-untyped-def]
     search_offsets, found_items,
     available, item_bits, user_bits, prices, ceilings, owned_offsets, owned, out,

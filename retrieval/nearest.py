@@ -1,4 +1,4 @@
-"""Sources that search vectors: several searches a query, the best answer to any of them counts."""
+"""Sources that search vectors: one search a query or several, the best answer to any of them counts."""
 
 from dataclasses import dataclass, replace
 
@@ -18,7 +18,7 @@ from retrieval.sparse_rows import empty_lists, event_weights
 
 @dataclass(frozen=True)
 class Nearest(Saved):
-    """Items whose vectors lie nearest to a user's: to the newest items bought, and to their average.
+    """Items whose vectors lie nearest to a user's: to the newest items bought, and to the sum of all.
 
     Parameters
     ----------
@@ -29,8 +29,10 @@ class Nearest(Saved):
         How many of the newest events search on their own, beside the weighted sum of all.
     normalise : bool
         Whether searches are brought to unit length (cosine) or not (inner product).
-    step_decay, half_life_days : float
-        Weights of the events in the sum.
+    step_decay : float or None
+        Weight of the events in the sum by each step back; None: no search for a sum.
+    half_life_days : float
+        Their weight by age.
     neighbours : Neighbours or None
         What the newest events' own searches find, where that is known already. Changes only speed.
     """
@@ -39,7 +41,7 @@ class Nearest(Saved):
     row_of_item: npt.NDArray[np.int32]
     newest: int
     normalise: bool
-    step_decay: float
+    step_decay: float | None
     half_life_days: float
     neighbours: Neighbours | None = None
 
@@ -164,8 +166,7 @@ class Nearest(Saved):
         placed, query, from_end = self._placed(requests)
         item = requests.history.item[placed]
         vectors = self.index.matrix[self.row_of_item[item]]
-        weights = event_weights(requests, self.step_decay, self.half_life_days)[placed]
-        total = _sum_by_query(query, vectors * weights[:, None], len(requests))
+        total = self._sums(requests, placed, query, vectors)
         newest = np.flatnonzero(from_end < self.newest)
         summed = np.flatnonzero(total.any(axis=1))  # a search for 0 would find anything at all
         owner = np.concatenate([query[newest], summed])
@@ -174,6 +175,19 @@ class Nearest(Saved):
         offsets = offsets_of(np.bincount(owner, minlength=len(requests)))
         alone = np.concatenate([item[newest], np.full(len(summed), -1, np.int32)])
         return offsets, self._normalised(searches[order]), alone[order]
+
+    def _sums(
+        self,
+        requests: Requests,
+        placed: npt.NDArray[np.int64],
+        query: npt.NDArray[np.int32],
+        vectors: npt.NDArray[np.float32],
+    ) -> npt.NDArray[np.float32]:
+        """The weighted sum of each query's events, float32 of shape (m, d); 0 where none is searched for."""
+        if self.step_decay is None:
+            return np.zeros((len(requests), vectors.shape[1]), np.float32)
+        weights = event_weights(requests, self.step_decay, self.half_life_days)[placed]
+        return _sum_by_query(query, vectors * weights[:, None], len(requests))
 
     def _placed(
         self, requests: Requests

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dataset.errors import ConfigurationError
 from dataset.vectors import Vectors
 from retrieval.collaborative import Collaborative
 from retrieval.content import Content, side_by_side
@@ -25,7 +26,7 @@ def searches_of(snapshot, user, dense, placed, source, normalise):
     newest = getattr(source, "newest", 0)
     half_life = getattr(source, "half_life_days", 0.0)
     total = np.zeros(dense.shape[1])
-    for row in own:
+    for row in own if source.step_decay is not None else ():
         weight = float(snapshot.history_weight[row]) * source.step_decay ** int(snapshot.history_step[row])
         if half_life:
             weight *= 0.5 ** ((snapshot.cutoff - events.time[row]) / 86_400 / half_life)
@@ -55,8 +56,10 @@ def assert_as_by_hand(snapshot, source, vectors, dense, placed, normalise):
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
-@pytest.mark.parametrize("newest", [0, 1, 3, 100])
-def test_content_equals_all_products(seed, newest):
+@pytest.mark.parametrize(
+    ("newest", "step_decay"), [(0, 0.7), (1, 0.7), (3, 0.7), (100, 0.7), (3, None), (100, None)]
+)
+def test_content_equals_all_products(seed, newest, step_decay):
     snapshot = shops.snapshot(seed)
     vectors = shops.vectors(snapshot, seed)
     weights = {"ingredients": 1.0, "functionality": 0.5}
@@ -70,7 +73,7 @@ def test_content_equals_all_products(seed, newest):
     dense = np.array([unit(row) for row in dense])
     placed = np.zeros(len(dense), bool)
     placed[np.union1d(vectors["ingredients"].item, vectors["functionality"].item)] = True
-    source = Content(vectors=weights, newest=newest, step_decay=0.7)
+    source = Content(vectors=weights, newest=newest, step_decay=step_decay)
     assert_as_by_hand(snapshot, source, vectors, dense, placed, normalise=True)
 
 
@@ -110,6 +113,11 @@ def test_an_event_that_weighs_nothing_does_not_search():
         model = source.fit(snapshot, shops.vectors(snapshot))
         assert model.retrieve(snapshot.requests(), 5).lengths.any()
         assert not model.retrieve(silent.requests(), 5).lengths.any()
+
+
+def test_content_must_search_for_something():
+    with pytest.raises(ConfigurationError, match="must search for something"):
+        Content(vectors={"ingredients": 1.0}, newest=0, step_decay=None)
 
 
 def test_embeddings_side_by_side():
