@@ -162,6 +162,9 @@ class Recommendation:
         `latest`: stage one is fitted again on all events; `test`: as the run was measured.
     users : str
         `all`, or `warm`: only those with history.
+    only : int32 array of shape (u,) or None
+        Codes of the users, ascending, who may get a list; None: nobody is left out. Their lists are those
+        that they would get among all.
     part_size : int
         Users a file. Memory grows with it.
     block_size : int
@@ -188,6 +191,7 @@ class Recommendation:
     n: int = 50
     as_of: str = "latest"
     users: str = "all"
+    only: npt.NDArray[np.int32] | None = None
     part_size: int = 50_000
     block_size: int = 2048
     resume: bool = True
@@ -224,9 +228,9 @@ class Recommendation:
         """The snapshot with the users who get a list as its queries, under the constraints, and no truth."""
         time = np.full(len(snapshot.users), snapshot.cutoff, np.int64)
         time[snapshot.queries.user] = snapshot.queries.time
-        user = np.arange(len(snapshot.users), dtype=np.int32)
+        user = np.arange(len(snapshot.users), dtype=np.int32) if self.only is None else self.only
         if self.users == "warm":
-            user = user[snapshot.histories.lengths > 0]
+            user = user[snapshot.histories.lengths[user] > 0]
         truth = Qrels(Ragged.empty(len(user)), np.zeros(0, np.int8))
         queries = Queries(user, time[user])
         return replace(snapshot, queries=queries, truth=truth, constraints=self.constraints)

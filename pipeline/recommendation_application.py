@@ -1,5 +1,6 @@
 """From a composed configuration to a folder of lists: what `glowrank recommend` calls."""
 
+import hashlib
 import json
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,7 @@ from dataset.errors import ArtefactError, ConfigurationError
 from dataset.snapshot import Snapshot
 from pipeline.applications import checked, cleaning_of
 from pipeline.artefacts import MANIFEST, sha256
+from pipeline.asked_users import read_users
 from pipeline.block_sizes import BytesAUser
 from pipeline.cache import Cache
 from pipeline.certificate import certify
@@ -38,6 +40,7 @@ _CODE: Final = ("dataset", "features", "retrieval", "ranking", "pipeline")
 def run_recommend(config: DictConfig) -> dict[str, int]:
     """Write the lists of every user with the model of a run, or what is missing of them; prints where."""
     run, out, cache_dir = checked(lambda: (Path(str(config.run)), Path(str(config.out)), config.cache_dir))
+    only = checked(lambda: None if config.only is None else Path(str(config.only)))
     job = _recommendation(config)
     console = Console(soft_wrap=True, highlight=False, markup=False)
     manifest = RunFolder(run).read()
@@ -48,6 +51,9 @@ def run_recommend(config: DictConfig) -> dict[str, int]:
         cache = Cache(Path(cache_dir) if cache_dir else None)
         with job.stopwatch.stage("preparation"):
             dataset = load(build(made, "dataset"), cache, made.seed, cleaning_of(made)).dataset
+            dataset = replace(dataset, oracle=None)  # lists are made without the truth, which is large
+        if only is not None:
+            job = replace(job, only=read_users(only, dataset.user_ids))
         if dataset.digest != manifest.get("data"):
             if job.as_of == "test":
                 raise ArtefactError(
@@ -188,6 +194,7 @@ class Batch:
             **{name: getattr(job, name) for name in settings},
             "constraints": json.loads(json.dumps(asdict(job.constraints))),
             "policy": json.loads(json.dumps(asdict(job.policy))),
+            "only": None if job.only is None else hashlib.sha256(job.only.data).hexdigest(),
             "data": self.dataset.digest,
             "lists": len(self.snapshot.queries),
             "parts": job.n_parts(self.snapshot),

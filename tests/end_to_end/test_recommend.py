@@ -125,6 +125,27 @@ def test_other_readers_see_plain_strings(latest: Path) -> None:
     ]  # fmt: skip
 
 
+def test_some_users_get_the_lists_that_they_get_among_all(
+    recommend: Recommend, latest: Path, glowrank: Command, shop_run: Path, cache: str, tmp_path: Path
+) -> None:
+    everybody = read(latest).reset_index(drop=True)
+    some = sorted(everybody["user"].unique())[::7]
+    names = tmp_path / "some.txt"
+    names.write_text("\n".join([*some, "", some[0]]), encoding="utf-8")
+    lists = read(recommend("n=12", "part_size=64", "block_size=20", f"only={names}")).reset_index(drop=True)
+    expected = everybody[everybody["user"].isin(some)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(lists[COLUMNS], expected, check_exact=False, rtol=1e-5)
+    arguments = (f"run={shop_run}", f"out={tmp_path / 'none'}", cache, "threads=1", f"only={names}")
+    names.write_text(f"{some[0]}\nnobody at all\n", encoding="utf-8")
+    outcome = glowrank("recommend", *arguments)
+    assert (outcome.code, "'nobody at all'" in outcome.err) == (4, True)
+    names.write_text("\n", encoding="utf-8")
+    assert "at least one user" in glowrank("recommend", *arguments).sentence
+    names.unlink()
+    outcome = glowrank("recommend", *arguments)
+    assert (outcome.code, "a file of user ids" in outcome.sentence) == (2, True)
+
+
 def test_reasons_stand_beside_the_same_lists_and_belong_to_the_plan(
     recommend: Recommend, latest: Path, glowrank: Command, shop_run: Path, cache: str
 ) -> None:
