@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from dataset.sources.shop import Shop
+from tests.end_to_end.commands import command
 from tests.readme.commands import arguments
-from tests.readme.test_readme import run
 
 
 def export(folder: Path) -> None:
@@ -48,7 +48,8 @@ def export(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_guide_runs_as_written(repository, tmp_path):
+def test_the_guide_runs_as_written(repository, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     guide = (repository / "docs" / "bring_your_own_tables.md").read_text(encoding="utf-8")
     mapping = re.findall(
         r"^```yaml\n(.*?)^```", guide.split("## Several systems")[0], re.MULTILINE | re.DOTALL
@@ -57,8 +58,8 @@ def test_the_guide_runs_as_written(repository, tmp_path):
     export(tmp_path / "exports")
     shown = re.findall(r"^```sh\n(.*?)^```", guide.split("## Then")[1], re.MULTILINE | re.DOTALL)[0]
     for line in shown.splitlines():
-        done = run(tmp_path, *arguments(line))
-        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        done = command(*arguments(line))
+        assert done.code == 0, f"{line}\n{done.out}\n{done.err}"
     report = json.loads((tmp_path / "var/tables/shop/report.json").read_text())
     assert len(shown.splitlines()) == 3
     assert "interactions" in json.dumps(report)

@@ -1,13 +1,10 @@
 """Every command of the README works: on a tiny shop or, where it needs files, as far as it composes."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.commands import command
 from tests.readme.commands import ROOT, arguments, glowrank, shown
 
 TINY = ["dataset.n_users=200", "dataset.n_items=120", "dataset.events_per_user=40"]
@@ -20,13 +17,12 @@ FEW_CELLS = [  # each cell is a process, and takes seconds to begin
 ]
 
 
-def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """`glowrank` as installed, in a folder of its own."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "110"}
-    command = [sys.executable, "-m", "scripts.main", *words]
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    """A folder of its own, in which commands run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "110")
+    return tmp_path
 
 
 def test_make_targets_exist():
@@ -44,26 +40,26 @@ def test_every_shown_line_is_tested():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("line", glowrank(needs_data=True))
-def test_commands_on_own_files_compose(line, tmp_path):
-    done = run(tmp_path, *arguments(line, data=str(tmp_path)), "--cfg", "job")
-    assert done.returncode == 0, done.stderr
-    assert "_target_: dataset.sources." in done.stdout
+def test_commands_on_own_files_compose(line, empty):
+    done = command(*arguments(line, data=str(empty)), "--cfg", "job")
+    assert done.code == 0, done.err
+    assert "_target_: dataset.sources." in done.out
 
 
 @pytest.mark.slow
-def test_commands_on_the_shop_run(tmp_path):
+def test_commands_on_the_shop_run(empty):
     """In the order of the page, in one folder, so that `recommend` finds the run before it."""
     for line in glowrank(needs_data=False):
         words = arguments(line)
         tiny = [*TINY] if words[0] in ("experiment", "explore", "tune", "benchmark") else []
         tiny += ["tune.n_trials=2"] if words[0] == "tune" else []
         tiny += FEW_CELLS if words[0] == "benchmark" else []
-        done = run(tmp_path, *words, *tiny)
+        done = command(*words, *tiny)
         allowed = (0, 1) if words[0] == "gate" else (0,)  # a shop as small as that promotes nobody
-        assert done.returncode in allowed, f"{line}\n{done.stdout}\n{done.stderr}"
-        assert done.stdout.strip(), line
-    assert (tmp_path / "var/runs/first/report.html").stat().st_size > 10_000
-    assert (tmp_path / "var/lists/first/_SUCCESS").exists()
+        assert done.code in allowed, f"{line}\n{done.out}\n{done.err}"
+        assert done.out.strip(), line
+    assert (empty / "var/runs/first/report.html").stat().st_size > 10_000
+    assert (empty / "var/lists/first/_SUCCESS").exists()
 
 
 @pytest.mark.slow
