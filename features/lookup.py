@@ -37,7 +37,9 @@ class Lookup(Saved):
     @classmethod
     def of_users(cls, snapshot: Snapshot) -> Self:
         """Users that a snapshot has heard of: by an event, or because they are asked for."""
-        return cls(np.union1d(snapshot.history.user, snapshot.queries.user).astype(np.int32))
+        heard_of = np.zeros(len(snapshot.users), bool)
+        heard_of[snapshot.history.user] = heard_of[snapshot.queries.user] = True
+        return cls(np.flatnonzero(heard_of).astype(np.int32))
 
     @cached_property
     def _table(self) -> npt.NDArray[np.int32]:

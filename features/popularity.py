@@ -54,12 +54,14 @@ class Popularity:
         items = Lookup.of_items(snapshot)
         row = items.rows(snapshot.history.item)
         known = row >= 0
-        events, row = snapshot.history.take(known), row[known]
         weight = snapshot.history_weight
+        events, weight_of_known = snapshot.history, weight
+        if not known.all():  # the events of a large shop are not copied for nothing
+            events, row, weight_of_known = events.take(known), row[known], weight[known]
         everybody = window_counts(snapshot, items, weight, self.windows_days)
         returning = window_counts(snapshot, items, weight * is_returning(snapshot), self.windows_days)
         columns: dict[str, npt.NDArray[np.floating]] = _levels(everybody, "log_count", "percentile")
-        columns["log_count"] = np.log1p(np.bincount(row, weights=weight[known], minlength=len(items)))
+        columns["log_count"] = np.log1p(np.bincount(row, weights=weight_of_known, minlength=len(items)))
         columns |= {f"trend_{days}d": trend for days, trend in trends(everybody, self.smoothing).items()}
         columns |= _levels(returning, "log_returning", "percentile_returning")
         longest = self.windows_days[-1]
@@ -98,11 +100,14 @@ def window_counts(
     weight : float32 array of shape (len(snapshot.history),)
     """
     row = items.rows(snapshot.history.item)
-    known = row >= 0
-    row, weight = row[known], weight[known]
-    age_days = (snapshot.cutoff - snapshot.history.time[known]) / SECONDS_PER_DAY
+    earliest = snapshot.cutoff - max(windows_days) * SECONDS_PER_DAY
+    recent = np.flatnonzero((row >= 0) & (snapshot.history.time >= earliest))
+    row, weight = row[recent], weight[recent]
+    age = snapshot.cutoff - snapshot.history.time[recent]
     return {
-        days: np.bincount(row, weights=weight * (age_days <= days), minlength=len(items)).astype(np.float64)
+        days: np.bincount(
+            row, weights=weight * (age <= days * SECONDS_PER_DAY), minlength=len(items)
+        ).astype(np.float64)
         for days in windows_days
     }
 

@@ -192,7 +192,7 @@ class Recommendation:
     as_of: str = "latest"
     users: str = "all"
     only: npt.NDArray[np.int32] | None = None
-    part_size: int = 50_000
+    part_size: int = 20_000
     block_size: int = 2048
     resume: bool = True
     constraints: Constraints = field(default_factory=Constraints)
