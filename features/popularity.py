@@ -105,9 +105,9 @@ def window_counts(
     row, weight = row[recent], weight[recent]
     age = snapshot.cutoff - snapshot.history.time[recent]
     return {
-        days: np.bincount(
-            row, weights=weight * (age <= days * SECONDS_PER_DAY), minlength=len(items)
-        ).astype(np.float64)
+        days: np.bincount(row, weights=weight * (age <= days * SECONDS_PER_DAY), minlength=len(items)).astype(
+            np.float64
+        )
         for days in windows_days
     }
 

@@ -17,12 +17,15 @@ from retrieval import longest_first
 
 KINDS: Final = ("auto", "flat", "ivf", "hnsw", "pq")
 FLAT_UP_TO: Final = 200_000
-"""Vectors up to which `auto` searches exactly, as a blocked matrix product.
+"""Vectors that a search must compare up to which `auto` searches exactly, as a blocked matrix product.
 
-A graph is no faster there at its recall. At 97,000 vectors of 128 dimensions, one thread: .40 ms a
-search; `hnsw` .43 with a recall of .83, .66 with .93, 1.19 with .97; `ivf` .24 with .93, .41 with .98. For
-the inner products of factors `ivf` takes .33 with .63.
+Cells and graphs are no faster there at their recall. Products side by side, 128 dimensions, one thread: at
+97,000 .40 ms a search; `hnsw` 1.19 with a recall of .97, `ivf` .41 with .98. At a million 3.6 ms; `ivf` .41
+with .96, .61 with .99, 1.25 with .998. Factors, of very different lengths, are always searched exactly: at a
+million .43 ms, since 3,000 of them are compared, not 962,000 (10.6 ms); `ivf` would find .63 of them.
 """
+
+_TRAINED_ON: Final = 64  # vectors a cell, at most: a million are then divided in a minute
 
 CODED_FROM: Final = 256
 """Vectors that `pq` needs at least: each part of its codes has so many values."""
@@ -40,11 +43,11 @@ class IndexSettings:
     ----------
     kind : str
         `flat` is exact; `ivf` probes the nearest of many cells; `hnsw` walks a graph; `pq` probes cells too,
-        reads short codes there, and compares only the best of these exactly; `auto` takes `flat` up to
-        `FLAT_UP_TO` vectors and `hnsw` above. All but `flat` may change results.
+        reads short codes there, and compares only the best of these exactly; `auto` takes `flat` where a search
+        compares at most `FLAT_UP_TO` vectors and `ivf` above. All but `flat` may change results.
     cells : int or None
         Into how many `ivf` and `pq` divide the vectors, at most one for 39 of them; None: four times the root
-        of their number. Centres are learnt from at most 256 vectors a cell.
+        of their number. Centres are learnt from at most 64 vectors a cell.
     probes : int
         Cells that `ivf` and `pq` visit a search. Time grows with it, and what is found.
     links : int
@@ -67,7 +70,7 @@ class IndexSettings:
 
     kind: str = "auto"
     cells: int | None = None
-    probes: int = 32
+    probes: int = 64
     links: int = 32
     build_effort: int = 100
     effort: int = 256
@@ -83,10 +86,10 @@ class IndexSettings:
         check_int(self, "links", low=2)
 
     def resolve(self, n: int) -> str:
-        """The kind that is built for n vectors."""
+        """The kind that is built where a search must compare n vectors."""
         if self.kind != "auto":
             return self.kind
-        return "flat" if n <= FLAT_UP_TO else "hnsw"
+        return "flat" if n <= FLAT_UP_TO else "ivf"
 
     def n_cells(self, n: int) -> int:
         """Cells that n vectors are divided into."""
@@ -131,7 +134,7 @@ class VectorIndex(Saved):
         """
         faiss.omp_set_num_threads(1)
         matrix = np.ascontiguousarray(matrix, np.float32)
-        kind = settings.resolve(len(matrix)) if len(matrix) else "flat"
+        kind = settings.resolve(longest_first.n_long(matrix)) if len(matrix) else "flat"
         index = None
         if kind == "hnsw":
             index = faiss.IndexHNSWFlat(matrix.shape[1], settings.links, _METRIC)
@@ -275,6 +278,7 @@ def _divided(kind: str, matrix: npt.NDArray[np.float32], settings: IndexSettings
         d = matrix.shape[1]
         index = faiss.IndexIVFPQ(faiss.IndexFlatIP(d), d, cells, n_bytes, 8, _METRIC)
         index.cp.min_points_per_centroid = index.pq.cp.min_points_per_centroid = 1  # no warnings on stdout
+    index.cp.max_points_per_centroid = _TRAINED_ON
     index.train(matrix)
     index.add(matrix)
     return index

@@ -10,6 +10,7 @@ from retrieval.kernels import merge_best
 
 FIRST_ROWS: Final = 4096  # compared with every query; then half as many again as before, each time
 _ALIKE: Final = 0.5  # where the shortest is so long beside the longest, no search would end early
+_LONG: Final = 1 / 64  # of the longest: few searches end before the vectors of that length do
 _ROUNDING: Final = np.float32(1 + 2**-14)  # of products in single precision, many times over
 
 
@@ -17,6 +18,12 @@ def reach_of(matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Length of the longest vector from each row on, float32 of shape (n,): it never grows."""
     lengths = np.sqrt(np.einsum("ij,ij->i", matrix, matrix))
     return np.asarray(np.maximum.accumulate(lengths[::-1])[::-1], np.float32)
+
+
+def n_long(matrix: npt.NDArray[np.float32]) -> int:
+    """How many vectors a search compares, roughly: those that are not very short beside the longest."""
+    lengths = np.linalg.norm(matrix, axis=1)
+    return int((lengths >= _LONG * lengths.max(initial=0)).sum())
 
 
 def search(

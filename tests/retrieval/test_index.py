@@ -72,10 +72,13 @@ def test_no_vector_at_all(kind):
     assert built.search(np.ones((2, 3), np.float32), 4, np.ones(6, bool))[0].shape == (2, 0)
 
 
-def test_the_kind_is_chosen_by_size(monkeypatch):
+def test_the_kind_is_chosen_by_how_many_vectors_a_search_compares(monkeypatch):
     monkeypatch.setattr(module, "FLAT_UP_TO", 100)
-    assert [IndexSettings().resolve(n) for n in (0, 100, 101)] == ["flat", "flat", "hnsw"]
-    assert VectorIndex.build(np.arange(101, dtype=np.int32), clustered(101), IndexSettings()).kind == "hnsw"
+    assert [IndexSettings().resolve(n) for n in (0, 100, 101)] == ["flat", "flat", "ivf"]
+    item, matrix = np.arange(101, dtype=np.int32), clustered(101)
+    assert VectorIndex.build(item, matrix, IndexSettings()).kind == "ivf"
+    matrix[::2] /= 100  # too short to be found, so no search goes as far
+    assert VectorIndex.build(item, matrix, IndexSettings()).kind == "flat"
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "pq"])
