@@ -9,7 +9,9 @@ Stages, each a process of its own and each taken up where it was left:
 - `kernels`: on blocks of users of the larger one, in turn, the *yardstick* (FAISS searches for what every
   user searches for, and `Booster.predict` on the features of all candidates, both with all threads) and the
   whole pipeline from histories to parts on the disk, with each scorer, with the cascade and without;
-- `nights`: `glowrank recommend` for all users of each shop, stages and peak memory.
+- `nights`: `glowrank recommend`, stages and peak memory: for all users of each shop; for as many users of the
+  larger one as the smaller one has; and, for a share of the larger one's, with the cascade and without, with
+  each scorer. What is fitted comes from the cache in all but the first of a shop.
 
 Ratios are of figures of one process. Clocks say little on a machine with other work: processor seconds stand
 beside them, and the load before. A line a stage is appended to `results/batch.jsonl`.
@@ -36,6 +38,7 @@ from typing import Any, Final
 import faiss
 import lightgbm as lgb
 import numpy as np
+import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 from rich.console import Console
 
@@ -175,17 +178,49 @@ def kernels(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def nights(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """`glowrank recommend` for all users of each shop."""
-    made = {}
-    for n_users in settings["n_users"]:
+    """`glowrank recommend` for many users and for few, with the cascade and without."""
+    n_small, n_large = settings["n_users"][0], settings["n_users"][-1]
+    made: dict[str, Any] = {}
+    for n_users in (n_small, n_large):
         _point(folder, n_users)
-        words = [f"run={folder / 'run_plain'}", f"out={folder / f'lists_{n_users}'}", f"n={settings['n']}"]
-        words += [f"threads={settings['threads']}", f"memory_gb={settings['memory_gb']}", "resume=false"]
-        night = _glowrank("recommend", *words, f"cache_dir={folder / 'cache'}")
-        night["users_a_second"] = round(n_users / night["stages"]["lists"])
-        made[str(n_users)] = night
-    small, large = (made[str(n)]["peak_mb"] for n in (settings["n_users"][0], settings["n_users"][-1]))
-    return {"nights": made, "memory_ratio": round(large / small, 3)}
+        _night(folder, settings, "plain", n_users)  # fits what the others take from the cache
+        made[f"all_of_{n_users}"] = _night(folder, settings, "plain", n_users)
+    few = _every(folder, n_large, n_large // n_small)
+    made[f"{n_small}_of_{n_large}"] = _night(folder, settings, "plain", n_small, f"only={few}")
+    share = settings["nights_of_one_in"]
+    some, n_some = _every(folder, n_large, share), n_large // share
+    for name in settings["experiments"]:
+        for scorer in settings["scorers"]:
+            words = (f"only={some}", f"scorer={scorer}")
+            made[f"{name}_{scorer}"] = _night(folder, settings, name, n_some, *words)
+    speed = {name: night["users_a_second"] for name, night in made.items()}
+    peak = {name: night["peak_mb"] for name, night in made.items()}
+    return {
+        "nights": made,
+        "memory_ratio": round(peak[f"all_of_{n_large}"] / peak[f"{n_small}_of_{n_large}"], 3),
+        "memory_ratio_of_shops": round(peak[f"all_of_{n_large}"] / peak[f"all_of_{n_small}"], 3),
+        "cascade_gain": {
+            scorer: round(speed[f"cascade_{scorer}"] / speed[f"plain_{scorer}"], 3)
+            for scorer in settings["scorers"]
+            if "cascade" in settings["experiments"]
+        },
+    }
+
+
+def _night(folder: Path, settings: Mapping[str, Any], run: str, n_users: int, *more: str) -> dict[str, Any]:
+    """Lists with one of the runs, written anew."""
+    words = [f"run={folder / f'run_{run}'}", f"out={folder / 'lists'}", f"n={settings['n']}", "resume=false"]
+    words += [f"threads={settings['threads']}", f"memory_gb={settings['memory_gb']}"]
+    night = _glowrank("recommend", *words, f"cache_dir={folder / 'cache'}", *more)
+    return night | {"users_a_second": round(n_users / night["stages"]["lists"])}
+
+
+def _every(folder: Path, n_users: int, step: int) -> Path:
+    """A file of the names of every so-manieth user of a shop."""
+    table = pq.read_table(folder / f"shop_{n_users}" / "users.parquet", columns=["user"])
+    path = folder / f"every_{step}.txt"
+    path.write_text("\n".join(sorted(table.column("user").to_pylist())[::step]), encoding="utf-8")
+    return path
 
 
 class Yardstick:

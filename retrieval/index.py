@@ -43,8 +43,8 @@ class IndexSettings:
     ----------
     kind : str
         `flat` is exact; `ivf` probes the nearest of many cells; `hnsw` walks a graph; `pq` probes cells too,
-        reads short codes there, and compares only the best of these exactly; `auto` takes `flat` where a search
-        compares at most `FLAT_UP_TO` vectors and `ivf` above. All but `flat` may change results.
+        reads short codes there, and compares only the best of these exactly; `auto` takes `flat` where a
+        search compares at most `FLAT_UP_TO` vectors and `ivf` above. All but `flat` may change results.
     cells : int or None
         Into how many `ivf` and `pq` divide the vectors, at most one for 39 of them; None: four times the root
         of their number. Centres are learnt from at most 64 vectors a cell.
