@@ -140,13 +140,14 @@ def _provenance(
 ) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
     """Which sources nominated each listed candidate: positions, int32 of shape (n,), and what they mean."""
     nominated = at >= 0
-    distinct, inverse = np.unique(candidates.ranks[at[nominated]] > 0, axis=0, return_inverse=True)
+    bits = 1 << np.arange(len(candidates.sources), dtype=np.int64)[::-1]
+    distinct, inverse = np.unique((candidates.ranks[at[nominated]] > 0) @ bits, return_inverse=True)
     names = [
-        "|".join(name for name, nominates in zip(candidates.sources, flags, strict=True) if nominates)
-        for flags in distinct
+        "|".join(name for name, bit in zip(candidates.sources, bits, strict=True) if combination & bit)
+        for combination in distinct
     ]
     position = np.full(len(at), len(names), np.int32)
-    position[nominated] = inverse.reshape(-1)
+    position[nominated] = inverse
     return position, (*names, BACKFILL)
 
 

@@ -35,6 +35,8 @@ def retrieve_through_rows(  # type: ignore[no-untyped-def]
     `offsets`: (m + 1,) events of each query; `rows`: row of the CSR matrix M (`data, indices, indptr`)
     that each event points to, -1 for none. Items with a sum of 0 or less, or NaN, are never returned.
     """
+    if out_items.shape[1] == 0:
+        return
     total = np.full(n_items, -np.inf, np.float32)  # -inf: not reached, which a sum of 0 is not
     touched = np.empty(n_items, np.int32)
     excluded = np.full(n_items, -1, np.int64)
@@ -60,6 +62,7 @@ def retrieve_through_rows(  # type: ignore[no-untyped-def]
             total[item] = -np.inf
             if (
                 score > 0
+                and (size < len(out_items[query]) or score >= out_scores[query, 0])  # else no push helps
                 and excluded[item] != query
                 and is_allowed(item, query, available, item_bits, user_bits, prices, ceilings)
             ):
@@ -129,6 +132,8 @@ def merge_searches(  # type: ignore[no-untyped-def]
     `search_offsets`: (m + 1,) searches of each query; `found_items`, `found_scores`: (n_searches, k'),
     item -1 where a search found no more.
     """
+    if out_items.shape[1] == 0:
+        return
     best = np.full(n_items, -np.inf, np.float32)
     touched = np.empty(n_items, np.int32)
     excluded = np.full(n_items, -1, np.int64)
@@ -151,11 +156,14 @@ def merge_searches(  # type: ignore[no-untyped-def]
         size = 0
         for at in range(n_touched):
             item = touched[at]
-            if excluded[item] != query and is_allowed(
-                item, query, available, item_bits, user_bits, prices, ceilings
-            ):
-                size = heap_push(out_items[query], out_scores[query], size, item, best[item])
+            score = best[item]
             best[item] = -np.inf
+            if (
+                (size < len(out_items[query]) or score >= out_scores[query, 0])  # else no push helps
+                and excluded[item] != query
+                and is_allowed(item, query, available, item_bits, user_bits, prices, ceilings)
+            ):
+                size = heap_push(out_items[query], out_scores[query], size, item, score)
         heap_sort(out_items[query], out_scores[query], size)
 
 

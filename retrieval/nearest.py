@@ -1,6 +1,7 @@
 """Sources that search vectors: one search a query or several, the best answer to any of them counts."""
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ from retrieval.index import VectorIndex
 from retrieval.kernels import count_eligible, merge_searches, score_searches
 from retrieval.neighbours import Neighbours
 from retrieval.sparse_rows import empty_lists, event_weights
+
+_WIDER: Final = 16  # times what is asked for, found for users who may not get most of it
 
 
 @dataclass(frozen=True)
@@ -58,14 +61,16 @@ class Nearest(Saved):
         """The k best eligible items of each query, over all its searches.
 
         All searches run under one mask, of what nobody may get, and find twice what is asked for. Users who
-        own or avoid so much that this may not do are searched for again, under a mask of their own.
+        own or avoid so much that this may not do are searched for again, for many times as much, and those
+        for whom even that may not do under a mask of their own.
         """
         offsets, searches, item = self._searches(requests)
         out = empty_lists(len(requests), k)
         found, scores = self._found(searches, item, k, requests.eligibility.available)
         self._merge(requests.eligibility, offsets, found, scores, out)
+        again = self._cut_short(requests.eligibility, offsets, found, k, 2 * k)
+        again = again[self._cut_short_wider(requests.eligibility, again, offsets, searches, out)]
         query = np.repeat(np.arange(len(requests)), np.diff(offsets))
-        again = np.unique(query[self._is_cut_short(requests.eligibility, offsets, found, k)])
         profile = requests.eligibility.take(again).profiles
         for number in range(profile.max(initial=-1) + 1):
             rows = again[profile == number]
@@ -104,18 +109,39 @@ class Nearest(Saved):
         items[rest], values[rest] = found, scores
         return items, values
 
-    def _is_cut_short(
+    def _cut_short(
         self,
         eligibility: Eligibility,
         offsets: npt.NDArray[np.int64],
         found: npt.NDArray[np.int32],
         k: int,
-    ) -> npt.NDArray[np.bool_]:
-        """Whether a search that ended for its length found fewer than k items that its user may get."""
+        width: int,
+    ) -> npt.NDArray[np.int64]:
+        """Queries with a search, for `width` items, that ended before k were found that its user may get."""
         n_eligible = np.zeros(len(found), np.int64)
         count_eligible(offsets, found, *eligibility.arrays, n_eligible)
-        full = (found[:, -1] >= 0) if found.shape[1] == 2 * k else np.zeros(len(found), bool)
-        return full & (n_eligible < k)
+        full = (found[:, -1] >= 0) if found.shape[1] == width else np.zeros(len(found), bool)
+        query = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        return np.unique(query[full & (n_eligible < k)])
+
+    def _cut_short_wider(
+        self,
+        eligibility: Eligibility,
+        rows: npt.NDArray[np.int64],
+        offsets: npt.NDArray[np.int64],
+        searches: npt.NDArray[np.float32],
+        out: Ranked,
+    ) -> npt.NDArray[np.int64]:
+        """Put lists of some queries into `out`, from wider searches; positions of those still cut short."""
+        k, few = out.items.shape[1], eligibility.take(rows)
+        lengths = np.diff(offsets)[rows]
+        theirs = offsets_of(lengths)
+        own = np.repeat(offsets[rows] - theirs[:-1], lengths) + np.arange(theirs[-1])
+        found, scores = self.index.search(searches[own], _WIDER * k, few.available)
+        lists = empty_lists(len(rows), k)
+        self._merge(few, theirs, found, scores, lists)
+        out.items[rows], out.scores[rows] = lists.items, lists.scores
+        return self._cut_short(few, theirs, found, k, _WIDER * k)
 
     def _retrieve_masked(
         self,

@@ -64,11 +64,14 @@ class SourceContract:
     exact : bool
         Whether scores are equal to the bit however they are asked for. Products of matrices are not:
         BLAS adds up in an order that hangs on their shapes, so lists are compared by their scores.
+    optional : tuple of str
+        Parameters that may be None beside what they are.
     """
 
     source: ClassVar[Source]
     fills: ClassVar[bool] = False
     exact: ClassVar[bool] = True
+    optional: ClassVar[tuple[str, ...]] = ()
 
     def fitted(self, snapshot: Snapshot) -> FittedSource:
         """The source, fitted with the embeddings of `shops.vectors`."""
@@ -243,6 +246,8 @@ class SourceContract:
         for entry in fields(self.source):  # type: ignore[arg-type]
             value = getattr(self.source, entry.name)
             for wrong in WRONG.get(type(value), ()):
+                if wrong is None and entry.name in self.optional:
+                    continue
                 sentence = f"The '{entry.name}' parameter of {type(self.source).__name__} must be "
                 with pytest.raises(ParameterError, match=f"^{re.escape(sentence)}.* Got .* instead\\.$"):
                     self.changed(**{entry.name: wrong})

@@ -9,7 +9,7 @@ from dataset.errors import ConfigurationError
 from dataset.vectors import Vectors
 from retrieval.collaborative import Collaborative
 from retrieval.content import Content, side_by_side
-from retrieval.nearest import unit_length
+from retrieval.nearest import Nearest, unit_length
 from tests.contracts import shops
 
 
@@ -89,15 +89,26 @@ def test_collaborative_equals_all_products(seed, half_life_days):
     assert_as_by_hand(snapshot, source, vectors, dense, placed, normalise=False)
 
 
-def test_what_a_user_avoids_is_barred_inside_the_search():
-    """However much of the neighbourhood is avoided or owned, the list is full."""
+@pytest.mark.parametrize("wider", [2, 4, 16])
+def test_what_a_user_avoids_is_barred_inside_the_search(wider, monkeypatch):
+    """However much of the neighbourhood is avoided or owned, the list is full of the best there are."""
+    masked = []
+    search_masked = Nearest._retrieve_masked
+    monkeypatch.setattr(
+        Nearest, "_retrieve_masked", lambda self, *given: (masked.append(1), search_masked(self, *given))
+    )
+    monkeypatch.setattr("retrieval.nearest._WIDER", wider)
     snapshot = shops.snapshot(4, n_users=60, n_items=120, n_events=1500)
     placed = snapshot.known_items
     rng = np.random.default_rng(0)
     vectors = {"all": Vectors(placed, unit_length(rng.normal(size=(len(placed), 5)).astype(np.float32)))}
     requests = snapshot.requests()
     assert len(np.unique(requests.eligibility.user_bits, axis=0)) > 3
-    found = Content(vectors={"all": 1.0}).fit(snapshot, vectors).retrieve(requests, 10)
+    model = Content(vectors={"all": 1.0}).fit(snapshot, vectors)
+    found = model.retrieve(requests, 10)
+    assert bool(masked) == (wider < 16)
+    monkeypatch.setattr("retrieval.nearest._WIDER", 1000)  # all there is, so nothing can be missed
+    np.testing.assert_allclose(found.scores, model.retrieve(requests, 10).scores, rtol=1e-5)
     says_something = np.bincount(
         snapshot.history.user[snapshot.history_weight > 0], minlength=len(snapshot.users)
     )

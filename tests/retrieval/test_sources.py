@@ -123,16 +123,24 @@ class TestClusters(SourceContract):
 class TestContent(SourceContract):
     source = Content(vectors=VECTORS, newest=2)
     exact = False
+    optional = ("step_decay",)
+
+
+class TestContentOfSingleItems(SourceContract):
+    source = Content(vectors=VECTORS, newest=2, step_decay=None)
+    exact = False
 
 
 class TestContentInCells(SourceContract):
     source = Content(vectors=VECTORS, index=IndexSettings(kind="ivf"))
     exact = False
+    optional = ("step_decay",)
 
 
 class TestContentOnAGraph(SourceContract):
     source = Content(vectors=VECTORS, index=IndexSettings(kind="hnsw"))
     exact = False
+    optional = ("step_decay",)
 
 
 class TestCollaborative(SourceContract):
