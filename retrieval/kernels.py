@@ -190,26 +190,6 @@ def merge_best(active, scores, items, out_scores, out_items):  # type: ignore[no
                 old += 1
 
 
-@numba.njit(nogil=True, cache=True)
-def count_eligible(  # type: ignore[no-untyped-def]
-    search_offsets, found_items,
-    available, item_bits, user_bits, prices, ceilings, owned_offsets, owned, out,
-):  # fmt: skip
-    """How many of the items that each search found its query's user may get: `out`, (n_searches,)."""
-    excluded = np.full(len(available), -1, np.int64)
-    for query in range(len(search_offsets) - 1):
-        for at in range(owned_offsets[query], owned_offsets[query + 1]):
-            excluded[owned[at]] = query
-        for search in range(search_offsets[query], search_offsets[query + 1]):
-            for item in found_items[search]:
-                if (
-                    item >= 0
-                    and excluded[item] != query
-                    and is_allowed(item, query, available, item_bits, user_bits, prices, ceilings)
-                ):
-                    out[search] += 1
-
-
 @numba.njit(nogil=True, cache=True, fastmath={"contract", "reassoc"})
 def score_searches(  # type: ignore[no-untyped-def]
     search_offsets, searches, matrix, row_of_item, candidate_offsets, candidates, out

@@ -12,7 +12,7 @@ from dataset.ragged import offsets_of
 from dataset.ranked import Ranked
 from dataset.snapshot import Requests
 from retrieval.index import VectorIndex
-from retrieval.kernels import count_eligible, merge_searches, score_searches
+from retrieval.kernels import merge_searches, score_searches
 from retrieval.neighbours import Neighbours
 from retrieval.sparse_rows import empty_lists, event_weights
 
@@ -68,7 +68,7 @@ class Nearest(Saved):
         out = empty_lists(len(requests), k)
         found, scores = self._found(searches, item, k, requests.eligibility.available)
         self._merge(requests.eligibility, offsets, found, scores, out)
-        again = self._cut_short(requests.eligibility, offsets, found, k, 2 * k)
+        again = _cut_short(offsets, found, scores, 2 * k, out)
         again = again[self._cut_short_wider(requests.eligibility, again, offsets, searches, out)]
         query = np.repeat(np.arange(len(requests)), np.diff(offsets))
         profile = requests.eligibility.take(again).profiles
@@ -109,21 +109,6 @@ class Nearest(Saved):
         items[rest], values[rest] = found, scores
         return items, values
 
-    def _cut_short(
-        self,
-        eligibility: Eligibility,
-        offsets: npt.NDArray[np.int64],
-        found: npt.NDArray[np.int32],
-        k: int,
-        width: int,
-    ) -> npt.NDArray[np.int64]:
-        """Queries with a search, for `width` items, that ended before k were found that its user may get."""
-        n_eligible = np.zeros(len(found), np.int64)
-        count_eligible(offsets, found, *eligibility.arrays, n_eligible)
-        full = (found[:, -1] >= 0) if found.shape[1] == width else np.zeros(len(found), bool)
-        query = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-        return np.unique(query[full & (n_eligible < k)])
-
     def _cut_short_wider(
         self,
         eligibility: Eligibility,
@@ -141,7 +126,7 @@ class Nearest(Saved):
         lists = empty_lists(len(rows), k)
         self._merge(few, theirs, found, scores, lists)
         out.items[rows], out.scores[rows] = lists.items, lists.scores
-        return self._cut_short(few, theirs, found, k, _WIDER * k)
+        return _cut_short(theirs, found, scores, _WIDER * k, lists)
 
     def _retrieve_masked(
         self,
@@ -229,6 +214,23 @@ class Nearest(Saved):
         if self.normalise:
             searches = unit_length(searches)
         return np.ascontiguousarray(searches, np.float32)
+
+
+def _cut_short(
+    offsets: npt.NDArray[np.int64],
+    found: npt.NDArray[np.int32],
+    scores: npt.NDArray[np.float32],
+    width: int,
+    lists: Ranked,
+) -> npt.NDArray[np.int64]:
+    """Queries of whose searches, each for `width` items, one ended above the last place of the merged list.
+
+    Below its end there may be what belongs into the list; of others, nothing that was not found does.
+    """
+    if found.shape[1] < width:  # there is no more to be found
+        return np.zeros(0, np.int64)
+    query = np.repeat(np.arange(len(lists)), np.diff(offsets))
+    return np.unique(query[(found[:, -1] >= 0) & (scores[:, -1] > lists.scores[query, -1])])
 
 
 def unit_length(matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

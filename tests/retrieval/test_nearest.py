@@ -104,9 +104,9 @@ def test_what_a_user_avoids_is_barred_inside_the_search(wider, monkeypatch):
     vectors = {"all": Vectors(placed, unit_length(rng.normal(size=(len(placed), 5)).astype(np.float32)))}
     requests = snapshot.requests()
     assert len(np.unique(requests.eligibility.user_bits, axis=0)) > 3
-    model = Content(vectors={"all": 1.0}).fit(snapshot, vectors)
+    model = Content(vectors={"all": 1.0}, newest=1, step_decay=None).fit(snapshot, vectors)
     found = model.retrieve(requests, 10)
-    assert bool(masked) == (wider < 16)
+    assert bool(masked) == (wider == 2)
     monkeypatch.setattr("retrieval.nearest._WIDER", 1000)  # all there is, so nothing can be missed
     np.testing.assert_allclose(found.scores, model.retrieve(requests, 10).scores, rtol=1e-5)
     says_something = np.bincount(
