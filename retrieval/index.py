@@ -200,7 +200,7 @@ class VectorIndex(Saved):
         found: npt.NDArray[np.signedinteger]
         if self.index is None:
             some = None if len(rows) == len(self.item) else rows
-            scores, found = longest_first.search(queries, self.matrix, self._reach, some, k)
+            scores, found = longest_first.search(queries, self.matrix, self._reach, some, k, all_compared)
             found = np.where(found >= 0, rows[found], -1)
         elif self.kind == "pq":
             scores, found = self._coarse_then_exact(queries, k, rows)
@@ -259,6 +259,22 @@ class _Vectors(Saved):
     matrix: npt.NDArray[np.float32]
     kind: str
     settings: IndexSettings
+
+
+def all_compared(
+    queries: npt.NDArray[np.float32], matrix: npt.NDArray[np.float32], k: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """The k largest inner products of each query, (q, d), with the rows of a matrix, (n, d).
+
+    Returns
+    -------
+    scores : float32 array of shape (q, k)
+        Descending.
+    found : int64 array of shape (q, k)
+        Rows.
+    """
+    scores, found = faiss.knn(queries, matrix, k, metric=_METRIC)
+    return scores, found
 
 
 def _divided(kind: str, matrix: npt.NDArray[np.float32], settings: IndexSettings) -> Any:

@@ -1,12 +1,16 @@
 """Exact search by inner product that ends where no vector left is long enough."""
 
+from collections.abc import Callable
 from typing import Final
 
-import faiss
 import numpy as np
 import numpy.typing as npt
 
 from retrieval.kernels import merge_best
+
+Vectors = npt.NDArray[np.float32]
+Compare = Callable[[Vectors, Vectors, int], tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]
+"""Scores and rows, each of shape (q, k), of the k best of some vectors for each of q queries, descending."""
 
 FIRST_ROWS: Final = 4096  # compared with every query; then half as many again as before, each time
 _ALIKE: Final = 0.5  # where the shortest is so long beside the longest, no search would end early
@@ -32,6 +36,7 @@ def search(
     reach: npt.NDArray[np.float32],
     rows: npt.NDArray[np.int64] | None,
     k: int,
+    compare: Compare,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """The k largest inner products of each query, whatever the order of the rows.
 
@@ -50,6 +55,8 @@ def search(
         Rows that may be found, ascending; None for all.
     k : int
         At least 1 and at most the number of those rows.
+    compare : callable
+        Compares every query with every vector it is given.
 
     Returns
     -------
@@ -72,7 +79,7 @@ def search(
     start, active = 0, np.arange(len(queries))
     for end in ends:
         part = matrix[start:end] if rows is None else matrix[rows[start:end]]
-        theirs, at = faiss.knn(queries[active], part, min(k, end - start), metric=faiss.METRIC_INNER_PRODUCT)
+        theirs, at = compare(queries[active], part, min(k, end - start))
         at[at >= 0] += start
         merge_best(active, theirs, at, scores, found)
         if end == n:
