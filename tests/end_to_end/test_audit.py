@@ -16,6 +16,8 @@ from pipeline.artefacts import MANIFEST, sha256
 from tests.end_to_end.commands import Command
 from tests.pipeline.planted import LeakyTemporal, let_one_event_through
 
+pytestmark = pytest.mark.slow
+
 CHECKS = (
     "future",
     "split",
@@ -34,7 +36,6 @@ def copied(shop_run: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(shop_run, tmp_path / "run"))
 
 
-@pytest.mark.slow
 def test_an_honest_run_passes_every_check(copied: Path, cache: str, repository: Path) -> None:
     command = [sys.executable, "-m", "scripts.main", "audit", str(copied), cache, "threads=1"]
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
@@ -50,7 +51,6 @@ def test_an_honest_run_passes_every_check(copied: Path, cache: str, repository: 
         assert name.replace("_", " ") in done.stderr  # a line as soon as it is made
 
 
-@pytest.mark.slow
 def test_a_run_of_other_code_is_audited_with_a_word_of_warning(
     glowrank: Command, copied: Path, cache: str
 ) -> None:
@@ -63,7 +63,6 @@ def test_a_run_of_other_code_is_audited_with_a_word_of_warning(
         assert ("another revision" in outcome.err) == warned
 
 
-@pytest.mark.slow
 def test_a_planted_leak_is_told_in_a_sentence(
     glowrank: Command, copied: Path, cache: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,7 +82,6 @@ def test_a_planted_leak_is_told_in_a_sentence(
     assert json.loads((copied / "audit.json").read_text())["passed"] is False
 
 
-@pytest.mark.slow
 def test_checks_are_left_out_by_name_and_the_run_stays_whole(
     glowrank: Command, copied: Path, cache: str
 ) -> None:
@@ -94,7 +92,6 @@ def test_checks_are_left_out_by_name_and_the_run_stays_whole(
         assert tuple(json.loads((copied / "audit.json").read_text())["checks"]) == ("split", "codes")
 
 
-@pytest.mark.slow
 def test_other_data_is_refused(
     glowrank: Command, copied: Path, cache: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,7 +116,6 @@ def test_other_data_is_refused(
         ("checks=null", 2, "at least one check"),
     ],
 )
-@pytest.mark.slow
 def test_a_wrong_setting_is_refused(
     glowrank: Command, copied: Path, override: str, code: int, said: str
 ) -> None:

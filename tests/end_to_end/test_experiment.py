@@ -137,6 +137,7 @@ def test_the_same_again_gives_the_same_bytes(shop_run: Path, experiment: Run, ov
     assert first == second
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_plots")
 def test_a_parameter_of_the_ranker_computes_no_candidate_again(
     shop_run: Path, experiment: Run, cache: str

@@ -7,13 +7,14 @@ import pytest
 from evaluation.exploration.report import render
 from tests.end_to_end.commands import SHOP
 
+pytestmark = pytest.mark.slow
+
 QUICK = (
     "explore.n_draws=49", "explore.n_permutations=20", "explore.n_resamples=50", "measure.feature_queries=50",
     "features@measure.features=minimal",
 )  # fmt: skip
 
 
-@pytest.mark.slow
 def test_a_shop_is_explored(glowrank, tmp_path, monkeypatch):
     # Plots have their own tests, and drawing them takes longer than all else.
     monkeypatch.setattr("evaluation.plots.drawing._drawing", lambda *args, **kwargs: "data:,")

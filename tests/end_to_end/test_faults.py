@@ -24,6 +24,8 @@ from pipeline.run_folder import RunFolder
 from tests.end_to_end.commands import QUICK, SHOP, SMALL, TREES, Command, Outcome
 from tests.end_to_end.test_prepare import written
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parents[2] / "docs" / "examples"
 
 
@@ -119,12 +121,10 @@ def test_no_history_or_no_truth(refused: Callable[..., str], cutoff: str) -> Non
     assert "cut-off must lie" in refused(4, f"split.cutoff={cutoff}")
 
 
-@pytest.mark.slow
 def test_a_shop_without_events(refused: Callable[..., str]) -> None:
     assert "At least one event" in refused(4, "dataset.events_per_user=0")
 
 
-@pytest.mark.slow
 def test_a_vector_that_is_no_number(refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     fit = IngredientVectors.fit
 
@@ -162,7 +162,6 @@ def test_an_output_that_cannot_be_written(glowrank: Command) -> None:
     assert "/proc/glowrank" in outcome.sentence
 
 
-@pytest.mark.slow
 def test_a_cache_that_cannot_be_written(glowrank: Command, tmp_path: Path) -> None:
     outcome = glowrank(
         "experiment", *SMALL, *QUICK, "cache_dir=/proc/glowrank", f"run.dir={tmp_path / 'run'}"
@@ -172,7 +171,6 @@ def test_a_cache_that_cannot_be_written(glowrank: Command, tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("without_plots")
-@pytest.mark.slow
 def test_a_folder_of_a_run_that_was_killed_is_used_again(
     experiment: Callable[..., Path], shop_run: Path, tmp_path: Path
 ) -> None:
@@ -194,7 +192,6 @@ def test_interrupted(refused: Callable[..., str], monkeypatch: pytest.MonkeyPatc
     assert "Interrupted" in refused(130)
 
 
-@pytest.mark.slow
 def test_out_of_memory(refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     def exhaust(*arguments: object) -> None:
         raise MemoryError
@@ -212,7 +209,6 @@ def test_a_full_disk(refused: Callable[..., str], monkeypatch: pytest.MonkeyPatc
     assert "No space left on device" in refused(5)
 
 
-@pytest.mark.slow
 def test_a_process_of_its_own_ends_the_same_way(tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("glowrank")
     start = [str(program)] if program.exists() else [sys.executable, "-m", "scripts.main"]
@@ -311,7 +307,6 @@ def indexed_run(experiment: Callable[..., Path]) -> Path:
     return experiment("retrieval.index=hnsw")
 
 
-@pytest.mark.slow
 def test_every_damage_of_a_run_is_refused(indexed_run: Path, tmp_path: Path, unopened: None) -> None:
     run = Path(shutil.copytree(indexed_run, tmp_path / "run"))
     facts = read_manifest(run)["files"]
@@ -340,7 +335,6 @@ def finished(glowrank: Command, shop_run: Path, cache: str, tmp_path_factory: py
     return out
 
 
-@pytest.mark.slow
 def test_every_damage_of_lists_is_refused(finished: Path, tmp_path: Path, unopened: None) -> None:
     lists = Path(shutil.copytree(finished, tmp_path / "lists"))
     parts = sorted(lists.glob("part-*"))
@@ -359,7 +353,6 @@ def test_every_damage_of_lists_is_refused(finished: Path, tmp_path: Path, unopen
         sweep(lists / name, lambda: FinishedLists.at(lists).parts, harmless=True)
 
 
-@pytest.mark.slow
 def test_every_damage_of_the_cache_is_computed_again(
     shop_run: Path, cache: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -383,7 +376,6 @@ def test_every_damage_of_the_cache_is_computed_again(
     assert {"vectors", "sources", "tables"} <= {kind for kind, _ in kinds}
 
 
-@pytest.mark.slow
 def test_a_damaged_cache_changes_no_list(
     glowrank: Command, shop_run: Path, cache: str, finished: Path, tmp_path: Path
 ) -> None:
@@ -413,7 +405,6 @@ def tables(glowrank: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.slow
 def test_every_damage_of_prepared_tables_is_refused(tables: Path, tmp_path: Path, unopened: None) -> None:
     folder = Path(shutil.copytree(tables, tmp_path / "tables", ignore=shutil.ignore_patterns(".*")))
     source = Canonical(path=str(folder))
@@ -424,7 +415,6 @@ def test_every_damage_of_prepared_tables_is_refused(tables: Path, tmp_path: Path
             assert sweep(path, lambda: load(source)) >= 2
 
 
-@pytest.mark.slow
 def test_every_damage_of_what_prepare_remembers_is_mended(glowrank: Command, tmp_path: Path) -> None:
     words = ("prepare", *written(tmp_path / "raw"), f"out={tmp_path / 'out'}")
     assert glowrank(*words).code == 0
@@ -440,7 +430,6 @@ def test_every_damage_of_what_prepare_remembers_is_mended(glowrank: Command, tmp
             assert {name: name.read_bytes() for name in tables} == tables, path
 
 
-@pytest.mark.slow
 def test_a_command_refuses_what_is_damaged_and_lives(
     indexed_run: Path, finished: Path, repository: Path, tmp_path: Path
 ) -> None:

@@ -14,6 +14,8 @@ from dataset.storage import read_tables
 from tests.dataset.older_layout import write_older
 from tests.end_to_end.commands import SHOP, Command
 
+pytestmark = pytest.mark.slow
+
 MAPPING = """
 timezone: UTC
 items:
@@ -147,7 +149,6 @@ def test_data_that_breaks_the_contract_ends_with_4(
     assert {path.name for path in (tmp_path / "tables").iterdir()} <= {".staged"}
 
 
-@pytest.mark.slow
 def test_nothing_left_is_said_even_if_all_may_go(glowrank: Command, tmp_path: Path) -> None:
     raw = written(tmp_path / "raw", events={**EVENTS, "sku": ["p9"] * N_EVENTS})
     outcome = glowrank("prepare", *raw, f"out={tmp_path / 'tables'}", "max_quarantined_share=1")
@@ -163,7 +164,6 @@ def test_a_missing_file_is_named(glowrank: Command, tmp_path: Path) -> None:
     assert "events.csv" in outcome.sentence
 
 
-@pytest.mark.slow
 def test_prepare_writes_over_its_own_tables_and_nothing_else(glowrank: Command, tmp_path: Path) -> None:
     raw = written(tmp_path / "raw")
     out = tmp_path / "tables"
@@ -177,7 +177,6 @@ def test_prepare_writes_over_its_own_tables_and_nothing_else(glowrank: Command, 
         assert sorted(path for path in tmp_path.rglob("*")) == before
 
 
-@pytest.mark.slow
 def test_equal_sources_give_equal_bytes(glowrank: Command, tmp_path: Path) -> None:
     for name in ("a", "b"):
         assert glowrank("prepare", *SHOP, f"out={tmp_path / name}").code == 0
@@ -187,7 +186,6 @@ def test_equal_sources_give_equal_bytes(glowrank: Command, tmp_path: Path) -> No
         assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("without_plots")
 def test_prepared_and_shuffled_tables_give_what_the_source_gives(
     glowrank: Command, shop_run: Path, experiment: Callable[..., Path], tmp_path: Path

@@ -19,6 +19,8 @@ from pipeline.locks import held
 from pipeline.preparation import preparing
 from tests.end_to_end.commands import Command
 
+pytestmark = pytest.mark.slow
+
 MAPPING = """
 timezone: UTC
 items:
@@ -169,7 +171,6 @@ def test_two_at_once_and_nothing_to_do(glowrank: Command, arguments: tuple[str, 
     assert "Nothing to do" in outcome.out
 
 
-@pytest.mark.slow
 def test_killed_anywhere_the_tables_are_the_same_in_the_end(
     glowrank: Command, repository: Path, arguments: tuple[str, ...], whole: Path, tmp_path: Path
 ) -> None:
@@ -188,7 +189,6 @@ def test_killed_anywhere_the_tables_are_the_same_in_the_end(
     assert len(anew) > 3  # the points were spread
 
 
-@pytest.mark.slow
 def test_a_full_disk_publishes_nothing(
     glowrank: Command, repository: Path, arguments: tuple[str, ...], whole: Path, tmp_path: Path
 ) -> None:

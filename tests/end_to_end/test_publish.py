@@ -11,6 +11,8 @@ from tests.end_to_end import servers
 from tests.end_to_end.commands import Command
 from tests.pipeline.list_folders import uniform, write_folder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def lists(tmp_path: Path) -> Path:
@@ -71,7 +73,6 @@ def test_a_folder_is_said_in_short(lists: Path) -> None:
     assert as_overrides("publish", ["target=redis", "rollback=true"]) == ["target=redis", "rollback=true"]
 
 
-@pytest.mark.slow
 def test_the_lists_of_a_run_reach_every_target(
     glowrank: Command, shop_run: Path, cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,6 +125,7 @@ def test_other_readers_see_plain_strings(latest: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_some_users_get_the_lists_that_they_get_among_all(
     recommend: Recommend, latest: Path, glowrank: Command, shop_run: Path, cache: str, tmp_path: Path
 ) -> None:
@@ -146,6 +147,7 @@ def test_some_users_get_the_lists_that_they_get_among_all(
     assert (outcome.code, "a file of user ids" in outcome.sentence) == (2, True)
 
 
+@pytest.mark.slow
 def test_reasons_stand_beside_the_same_lists_and_belong_to_the_plan(
     recommend: Recommend, latest: Path, glowrank: Command, shop_run: Path, cache: str
 ) -> None:
@@ -184,6 +186,7 @@ def test_the_same_again_gives_the_same_bytes(latest: Path, recommend: Recommend,
     assert bytes_of(again) == bytes_of(latest)
 
 
+@pytest.mark.slow
 def test_parts_and_blocks_change_no_list(latest: Path, recommend: Recommend) -> None:
     whole = read(recommend("n=12", "block_size=33", "part_size=50"))
     columns = ["user", "rank", "item", "sources"]
@@ -192,6 +195,7 @@ def test_parts_and_blocks_change_no_list(latest: Path, recommend: Recommend) -> 
     )
 
 
+@pytest.mark.slow
 def test_as_of_test_the_lists_are_those_of_the_run(recommend: Recommend, shop_run: Path) -> None:
     measured = pd.read_parquet(shop_run / "lists.parquet")
     lists = read(recommend("n=20", "as_of=test"))

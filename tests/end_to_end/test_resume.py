@@ -23,6 +23,8 @@ from pipeline.lists_folder import CERTIFICATE, LOCK, PARTS, PLAN, SUCCESS, Lists
 from pipeline.recommendation import Answers, Lists
 from tests.end_to_end.commands import Command, Outcome
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = ("threads=1", "n=12", "part_size=20", "block_size=8")
 N_PARTS = 8
 
@@ -211,7 +213,6 @@ def test_only_a_damaged_part_is_made_again(
     assert contents(out) == contents(whole)
 
 
-@pytest.mark.slow
 def test_nothing_is_fitted_for_parts_that_are_all_there(
     recommend: Recommend, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,7 +248,6 @@ def test_a_changed_plan_is_refused(
     assert contents(out) == before
 
 
-@pytest.mark.slow
 def test_lists_of_another_run_are_refused(
     glowrank: Command, shop_run: Path, whole: Path, cache: str, tmp_path: Path
 ) -> None:
@@ -259,7 +259,6 @@ def test_lists_of_another_run_are_refused(
     assert contents(out) == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["data", "code", "run_manifest", "glowrank", "libraries"])
 def test_what_the_lists_depend_on_is_in_the_plan(
     recommend: Recommend, whole: Path, tmp_path: Path, name: str
@@ -272,7 +271,6 @@ def test_what_the_lists_depend_on_is_in_the_plan(
     assert f"where {name}" in outcome.sentence
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("override", ["threads=2", "engine=serial", "cache_dir=null"])
 def test_what_changes_no_list_may_change(
     recommend: Recommend, whole: Path, tmp_path: Path, override: str
@@ -285,7 +283,6 @@ def test_what_changes_no_list_may_change(
     assert contents(out) == contents(whole)
 
 
-@pytest.mark.slow
 def test_a_broken_promise_is_certified_and_not_marked(
     recommend: Recommend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -366,7 +363,6 @@ def test_told_to_stop_it_goes_on_later(
     assert contents(out) == contents(whole)
 
 
-@pytest.mark.slow
 def test_told_to_stop_before_the_lists_it_stops_at_once(
     recommend: Recommend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -375,7 +371,6 @@ def test_told_to_stop_before_the_lists_it_stops_at_once(
     assert list((tmp_path / "lists").iterdir()) == []
 
 
-@pytest.mark.slow
 def test_killed_anywhere_the_lists_are_the_same_in_the_end(
     child: Child, recommend: Recommend, whole: Path, tmp_path: Path
 ) -> None:
@@ -396,7 +391,6 @@ def test_killed_anywhere_the_lists_are_the_same_in_the_end(
     assert len(kept) > 5  # the points were spread
 
 
-@pytest.mark.slow
 def test_killed_while_other_lists_are_replaced_no_mixture_is_marked(
     child: Child, recommend: Recommend, whole: Path, tmp_path: Path
 ) -> None:
@@ -423,7 +417,6 @@ def test_killed_while_other_lists_are_replaced_no_mixture_is_marked(
     assert 0 < refused < 8  # both sides of the moment when the plan is replaced
 
 
-@pytest.mark.slow
 def test_killed_again_and_again_it_gets_there(child: Child, whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "lists"
     ended = codes(child([(out, "tear", 8)] * 6))
@@ -432,7 +425,6 @@ def test_killed_again_and_again_it_gets_there(child: Child, whole: Path, tmp_pat
     assert contents(out) == contents(whole)
 
 
-@pytest.mark.slow
 def test_killed_at_any_time_the_lists_are_the_same_in_the_end(
     child: Child, recommend: Recommend, whole: Path, tmp_path: Path
 ) -> None:
@@ -460,7 +452,6 @@ def holder(out: Path) -> int:
             return int(json.loads((out / LOCK).read_text())["pid"])
 
 
-@pytest.mark.slow
 def test_a_disk_that_fills_marks_nothing_and_goes_on_later(
     child: Child, recommend: Recommend, whole: Path, tmp_path: Path
 ) -> None:
@@ -478,7 +469,6 @@ def test_a_disk_that_fills_marks_nothing_and_goes_on_later(
     assert contents(out) == contents(whole)
 
 
-@pytest.mark.slow
 def test_the_second_of_two_gives_way_at_once(
     child: Child, recommend: Recommend, whole: Path, tmp_path: Path
 ) -> None:

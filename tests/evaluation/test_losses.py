@@ -168,6 +168,7 @@ def test_deciles_of_distinct_items_are_tenths():
     assert POPULARITY_BANDS[bands[-1]] == "decile 10"
 
 
+@pytest.mark.slow
 def test_the_section_of_the_report_and_the_table():
     section = Losses.of(SOURCES, **events_of(997, 1)).section(7)
     view = losses_view(section)

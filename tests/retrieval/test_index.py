@@ -96,6 +96,7 @@ def test_an_index_comes_back_from_disk(kind, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_cut_index_is_an_artefact_error(tmp_path):
     """Loaded in a process of its own: what a library does with half a file is not to be trusted."""
     kinds = ("ivf", "hnsw")

@@ -19,6 +19,8 @@ from pipeline.benchmarking.conclusions import conclude, show
 from pipeline.benchmarking.recommended import recommend, set_aside
 from tests.evaluation.scaling.lines import cell, failed
 
+pytestmark = pytest.mark.slow
+
 CHOICE: dict[str, Any] = {
     "cell": "chosen",
     "ndcg@10": {"mean": 0.1, "low": 0.09, "high": 0.11},

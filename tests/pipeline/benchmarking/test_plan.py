@@ -11,6 +11,8 @@ from dataset.errors import ConfigurationError
 from pipeline.benchmarking.plan import Plan
 from pipeline.benchmarking.specification import Benchmark
 
+pytestmark = pytest.mark.slow
+
 BASE = ("experiment=tiny", "split.set_aside=1")
 REFERENCES = {"popularity": {"_target_": "retrieval.popular.Popular"}}
 
@@ -50,7 +52,6 @@ def test_builds_are_shared_by_what_is_asked_of_them() -> None:
     assert OmegaConf.create(next(iter(found.models.values()))).retrieval.index.effort == 256
 
 
-@pytest.mark.slow
 def test_every_size_is_data_of_its_own_with_references_of_its_own() -> None:
     found = plan(build={"retrieval.budget": [40, 50], "dataset.n_items": [60, 80]})
     assert len(found.data) == 2
@@ -77,7 +78,6 @@ def test_what_needs_another_build_is_no_query() -> None:
         plan(query={"retrieval.budget": [40]})
 
 
-@pytest.mark.slow
 def test_keys_follow_what_decides_figures() -> None:
     def keys(base: tuple[str, ...] = BASE, **settings: Any) -> list[str]:
         return [cell.key for cell in plan(base, exhaustive=False, **settings).cells]
