@@ -35,13 +35,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import faiss
-import lightgbm as lgb
 import numpy as np
 import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from benchmarks.yardstick import Yardstick
 from dataset.snapshot import Snapshot
 from pipeline.applications import cleaning_of
 from pipeline.cache import Cache
@@ -54,10 +53,8 @@ from pipeline.recommendation import Recommendation
 from pipeline.stage_one import StageOneFitter
 from pipeline.two_stage import FittedTwoStage
 from ranking.cascade import FittedCascade
-from ranking.lambdamart import ordered
 from ranking.scorers import BitVectors, Native
 from ranking.scorers.scorer import Scorer
-from retrieval.nearest import Nearest
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 RESULTS: Final = Path(__file__).resolve().parent / "results" / "batch.jsonl"
@@ -221,64 +218,6 @@ def _every(folder: Path, n_users: int, step: int) -> Path:
     path = folder / f"every_{step}.txt"
     path.write_text("\n".join(sorted(table.column("user").to_pylist())[::step]), encoding="utf-8")
     return path
-
-
-class Yardstick:
-    """What nobody can do without: searches and predictions, their inputs laid out beforehand."""
-
-    def __init__(self, booster: lgb.Booster) -> None:
-        self.booster = booster
-        self.searches: list[tuple[Nearest, int, list[np.ndarray[Any, Any]]]] = []
-        self.matrices: list[np.ndarray[Any, Any]] = []
-
-    @classmethod
-    def of(cls, model: FittedTwoStage, snapshot: Snapshot, block_size: int) -> "Yardstick":
-        """The searches and feature matrices of the queries of a snapshot."""
-        self = cls(lgb.Booster(model_str=model.ranker.model))
-        retrieval = model.stage_one.retrieval
-        for source, quota in zip(retrieval.sources.values(), retrieval.quotas, strict=True):
-            if isinstance(source, Nearest) and quota:
-                self.searches.append((source, 2 * quota, []))
-        for start in range(0, len(snapshot.queries), block_size):
-            requests = snapshot.requests(np.arange(start, min(start + block_size, len(snapshot.queries))))
-            for source, _, parts in self.searches:
-                parts.append(source._searches(requests)[1])
-            candidates = model.stage_one.candidates(requests)
-            matrix = model.stage_one.matrix(requests, candidates)
-            self.matrices.append(ordered(matrix, model.ranker.features))
-        return self
-
-    @property
-    def n_candidates(self) -> int:
-        """Rows to predict."""
-        return sum(len(matrix) for matrix in self.matrices)
-
-    @property
-    def n_searches(self) -> int:
-        """Vectors to search for."""
-        return sum(len(part) for _, _, parts in self.searches for part in parts)
-
-    @property
-    def n_features(self) -> int:
-        """Columns."""
-        return int(self.matrices[0].shape[1])
-
-    def search(self, threads: int) -> None:
-        """Search as FAISS does it, without a mask."""
-        faiss.omp_set_num_threads(threads)
-        for source, k, parts in self.searches:
-            index = source.index
-            for part in parts:
-                if index.index is None:
-                    faiss.knn(part, index.matrix, k, metric=faiss.METRIC_INNER_PRODUCT)
-                else:
-                    rows = np.arange(len(index.item))
-                    index.index.search(part, k, params=index._parameters(rows, k))
-
-    def predict(self, threads: int) -> None:
-        """Predict as LightGBM does it."""
-        for matrix in self.matrices:
-            self.booster.predict(matrix, num_threads=threads)
 
 
 def _models(

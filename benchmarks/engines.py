@@ -26,8 +26,9 @@ from rich.console import Console
 
 from pipeline.applications import experiment_of
 from pipeline.engines import Dask, Engine, Processes, Threads
+from pipeline.lists_table import Lists
 from pipeline.preparation import load
-from pipeline.recommendation import POPULAR, Answers, Lists, Recommendation
+from pipeline.recommendation import POPULAR, Answers, Recommendation
 from pipeline.two_stage import blocks
 
 RESULTS: Final = Path(__file__).resolve().parent / "results" / "engines.jsonl"

@@ -168,9 +168,11 @@ def write_shop(folder: Path, n_rows: int) -> None:
     at = np.arange(_N_ITEMS)
     words = np.array(["Aqua", "Glycerin", "Parfum", "Retinol", "Niacinamide", "Squalane", "Panthenol"])
     labels = [", ".join(words[row]) for row in rng.integers(0, len(words), (_N_ITEMS, 6))]
-    items = {"item": _ids("p", at), "name": _ids("Serum ", at), "brand": _ids("Brand ", at % 300)}
-    items |= {"category": _ids("Skin ", at % 40), "price": rng.uniform(3, 90, _N_ITEMS).round(2)}
-    pd.DataFrame({**items, "ingredients": labels}).to_csv(folder / "items.csv", index=False)
+    items = pd.DataFrame(
+        {"item": _ids("p", at), "name": _ids("Serum ", at), "brand": _ids("Brand ", at % 300)}
+    )
+    items = items.assign(category=_ids("Skin ", at % 40), price=rng.uniform(3, 90, _N_ITEMS).round(2))
+    items.assign(ingredients=labels).to_csv(folder / "items.csv", index=False)
     write_events(folder, n_rows, n_users=n_users, first_day=0, seed=0, append=False)
 
 

@@ -292,7 +292,12 @@ class Polled:
 def polled(connect: Callable[[str], Reader], address: str, n_users: int) -> Polled:
     """Ask for users at random until standard input ends, connecting anew where the server went away."""
     found, draw, ended, took = Polled(), random.Random(0), threading.Event(), []
-    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+
+    def wait() -> None:
+        sys.stdin.read()
+        ended.set()
+
+    threading.Thread(target=wait, daemon=True).start()
     read: Reader | None = None
     while not ended.is_set():
         user = draw.randrange(n_users)

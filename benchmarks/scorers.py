@@ -142,8 +142,9 @@ def measure(leaves: int, model: str, rows: Rows, repetitions: int) -> Iterator[d
     equal = {name: float((way(rows).astype(np.float32) == expected).mean()) for name, way in ways.items()}
     for _ in range(repetitions):
         for name, threads in best:
-            pairs = zip(best[name, threads], seconds(ways[name], rows, threads), strict=True)
-            best[name, threads] = tuple(map(min, pairs))
+            clock, processors = seconds(ways[name], rows, threads)
+            fastest, leanest = best[name, threads]
+            best[name, threads] = min(clock, fastest), min(processors, leanest)
     for (name, threads), (clock, processors) in best.items():
         native_clock, native_processors = best["lightgbm", threads]
         yield {
@@ -182,47 +183,37 @@ def ways_of(model: str, rows: Rows) -> Iterator[tuple[str, Way]]:
             Console(stderr=True).print(f"{name} is left out: {error}", highlight=False)
 
 
-def onnx_way(forest: Forest, model: str) -> Way:
-    """A TreeEnsembleRegressor on one thread, its thresholds rounded as ours are."""
-    onnx, runtime = import_module("onnx"), import_module("onnxruntime")
-    nodes: dict[str, list[Any]] = {
-        key: [] for key in ("trees", "ids", "column", "mode", "value", "yes", "no")
-    }
-    leaves: dict[str, list[Any]] = {key: [] for key in ("trees", "ids", "weight")}
+def onnx_nodes(forest: Forest) -> dict[str, list[Any]]:
+    """The attributes of a TreeEnsembleRegressor that describe its trees, splits first and leaves after."""
+    names = ("treeids", "nodeids", "featureids", "modes", "values", "truenodeids", "falsenodeids")
+    made: dict[str, list[Any]] = {f"nodes_{name}": [] for name in names}
+    made |= {f"target_{name}": [] for name in ("treeids", "nodeids", "ids", "weights")}
     for tree in range(forest.n_trees):
         first, last = forest.split_offsets[tree : tree + 2]
         n = int(last - first)
         for at in range(2 * n + 1):
             at_split = first + at if at < n else None
-            nodes["trees"].append(tree)
-            nodes["ids"].append(at)
-            nodes["mode"].append("LEAF" if at_split is None else "BRANCH_LEQ")
-            nodes["column"].append(0 if at_split is None else int(forest.column[at_split]))
-            nodes["value"].append(0.0 if at_split is None else float(forest.threshold[at_split]))
-            for side, child in (("yes", forest.left), ("no", forest.right)):
+            made["nodes_treeids"].append(tree)
+            made["nodes_nodeids"].append(at)
+            made["nodes_modes"].append("LEAF" if at_split is None else "BRANCH_LEQ")
+            made["nodes_featureids"].append(0 if at_split is None else int(forest.column[at_split]))
+            made["nodes_values"].append(0.0 if at_split is None else float(forest.threshold[at_split]))
+            for side, child in (("true", forest.left), ("false", forest.right)):
                 to = 0 if at_split is None else int(child[at_split])
-                nodes[side].append(to if to >= 0 else n - 1 - to)
+                made[f"nodes_{side}nodeids"].append(to if to >= 0 else n - 1 - to)
         for leaf in range(n + 1):
-            leaves["trees"].append(tree)
-            leaves["ids"].append(n + leaf)
-            leaves["weight"].append(float(forest.leaf[forest.leaf_offsets[tree] + leaf]))
+            made["target_treeids"].append(tree)
+            made["target_nodeids"].append(n + leaf)
+            made["target_ids"].append(0)
+            made["target_weights"].append(float(forest.leaf[forest.leaf_offsets[tree] + leaf]))
+    return made
+
+
+def onnx_way(forest: Forest, model: str) -> Way:
+    """A TreeEnsembleRegressor on one thread, its thresholds rounded as ours are."""
+    onnx, runtime = import_module("onnx"), import_module("onnxruntime")
     node = onnx.helper.make_node(
-        "TreeEnsembleRegressor",
-        ["x"],
-        ["y"],
-        domain="ai.onnx.ml",
-        n_targets=1,
-        nodes_treeids=nodes["trees"],
-        nodes_nodeids=nodes["ids"],
-        nodes_featureids=nodes["column"],
-        nodes_modes=nodes["mode"],
-        nodes_values=nodes["value"],
-        nodes_truenodeids=nodes["yes"],
-        nodes_falsenodeids=nodes["no"],
-        target_treeids=leaves["trees"],
-        target_nodeids=leaves["ids"],
-        target_ids=[0] * len(leaves["ids"]),
-        target_weights=leaves["weight"],
+        "TreeEnsembleRegressor", ["x"], ["y"], domain="ai.onnx.ml", n_targets=1, **onnx_nodes(forest)
     )
     kind = onnx.TensorProto.FLOAT
     given = [onnx.helper.make_tensor_value_info("x", kind, [None, len(forest.columns)])]

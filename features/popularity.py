@@ -104,12 +104,11 @@ def window_counts(
     recent = np.flatnonzero((row >= 0) & (snapshot.history.time >= earliest))
     row, weight = row[recent], weight[recent]
     age = snapshot.cutoff - snapshot.history.time[recent]
-    return {
-        days: np.bincount(row, weights=weight * (age <= days * SECONDS_PER_DAY), minlength=len(items)).astype(
-            np.float64
-        )
-        for days in windows_days
-    }
+    counts = {}
+    for days in windows_days:
+        within = weight * (age <= days * SECONDS_PER_DAY)
+        counts[days] = np.bincount(row, weights=within, minlength=len(items)).astype(np.float64)
+    return counts
 
 
 def is_returning(snapshot: Snapshot) -> npt.NDArray[np.bool_]:

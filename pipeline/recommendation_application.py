@@ -18,7 +18,7 @@ from dataset.errors import ArtefactError, ConfigurationError
 from dataset.snapshot import Snapshot
 from pipeline.applications import checked, cleaning_of
 from pipeline.artefacts import MANIFEST, sha256
-from pipeline.asked_users import read_users
+from pipeline.asked_users import codes_of, read_names
 from pipeline.block_sizes import BytesAUser
 from pipeline.cache import Cache
 from pipeline.certificate import certify
@@ -40,7 +40,7 @@ _CODE: Final = ("dataset", "features", "retrieval", "ranking", "pipeline")
 def run_recommend(config: DictConfig) -> dict[str, int]:
     """Write the lists of every user with the model of a run, or what is missing of them; prints where."""
     run, out, cache_dir = checked(lambda: (Path(str(config.run)), Path(str(config.out)), config.cache_dir))
-    only = checked(lambda: None if config.only is None else Path(str(config.only)))
+    only = checked(lambda: None if config.only is None else read_names(Path(str(config.only))))
     job = _recommendation(config)
     console = Console(soft_wrap=True, highlight=False, markup=False)
     manifest = RunFolder(run).read()
@@ -53,7 +53,7 @@ def run_recommend(config: DictConfig) -> dict[str, int]:
             dataset = load(build(made, "dataset"), cache, made.seed, cleaning_of(made)).dataset
             dataset = replace(dataset, oracle=None)  # lists are made without the truth, which is large
         if only is not None:
-            job = replace(job, only=read_users(only, dataset.user_ids))
+            job = replace(job, only=codes_of(only, dataset.user_ids))
         if dataset.digest != manifest.get("data"):
             if job.as_of == "test":
                 raise ArtefactError(

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from dataset.eligibility import Eligibility
 from dataset.persistence import Saved
-from dataset.ragged import offsets_of
+from dataset.ragged import Ragged, offsets_of
 from dataset.ranked import Ranked
 from dataset.snapshot import Requests
 from retrieval.index import VectorIndex
@@ -54,7 +54,7 @@ class Nearest(Saved):
         return self.index.is_exact
 
     def exactly(self) -> "Nearest":
-        """The same source on an index that compares every vector."""
+        """The same source on an index that misses no vector."""
         return replace(self, index=self.index.exactly())
 
     def retrieve(self, requests: Requests, k: int) -> Ranked:
@@ -64,18 +64,20 @@ class Nearest(Saved):
         own or avoid so much that this may not do are searched for again, for many times as much, and those
         for whom even that may not do under a mask of their own.
         """
-        offsets, searches, item = self._searches(requests)
+        eligibility, searches = requests.eligibility, self._searches(requests)
         out = empty_lists(len(requests), k)
-        found, scores = self._found(searches, item, k, requests.eligibility.available)
-        self._merge(requests.eligibility, offsets, found, scores, out)
-        again = _cut_short(offsets, found, scores, 2 * k, out)
-        again = again[self._cut_short_wider(requests.eligibility, again, offsets, searches, out)]
-        query = np.repeat(np.arange(len(requests)), np.diff(offsets))
-        profile = requests.eligibility.take(again).profiles
+        found, scores = self._found(searches, 2 * k, eligibility.available)
+        self._merge(eligibility, searches.offsets, found, scores, out)
+        again = _cut_short(searches.offsets, found, scores, 2 * k, out)
+        few = eligibility.take(again)
+        again = again[self._search_again(few, searches.take(again), again, _WIDER * k, few.available, out)]
+        profile = eligibility.take(again).profiles
         for number in range(profile.max(initial=-1) + 1):
             rows = again[profile == number]
-            own = np.flatnonzero(np.isin(query, rows))
-            self._retrieve_masked(requests.eligibility, rows, np.diff(offsets)[rows], searches[own], out)
+            few = eligibility.take(rows)
+            # Widened by what a user owns, k eligible items are found whatever the owned ones are.
+            width = k + int(few.owned.lengths.max(initial=0))
+            self._search_again(few, searches.take(rows), rows, width, few.mask_of_profile(0), out)
         return out
 
     def searched_alone(self, requests: Requests) -> npt.NDArray[np.int32]:
@@ -90,61 +92,36 @@ class Nearest(Saved):
         return Ranked(found, scores)
 
     def _found(
-        self,
-        searches: npt.NDArray[np.float32],
-        item: npt.NDArray[np.int32],
-        k: int,
-        available: npt.NDArray[np.bool_],
+        self, searches: "Searches", width: int, available: npt.NDArray[np.bool_]
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
         """What each search finds; those of single items are looked up where they are known."""
         known = self.neighbours
         if known is None:
-            return self.index.search(searches, 2 * k, available)
-        place = np.where(item >= 0, known.place[item], -1)
+            return self.index.search(searches.vectors, width, available)
+        place = np.where(searches.item >= 0, known.place[searches.item], -1)
         rest = np.flatnonzero(place < 0)
-        found, scores = self.index.search(searches[rest], 2 * k, available)
+        found, scores = self.index.search(searches.vectors[rest], width, available)
         if len(rest) and found.shape[1] != known.items.shape[1]:  # known for lists of another length
-            return self.index.search(searches, 2 * k, available)
+            return self.index.search(searches.vectors, width, available)
         items, values = known.items[place], known.scores[place]
         items[rest], values[rest] = found, scores
         return items, values
 
-    def _cut_short_wider(
+    def _search_again(
         self,
-        eligibility: Eligibility,
+        few: Eligibility,
+        searches: "Searches",
         rows: npt.NDArray[np.int64],
-        offsets: npt.NDArray[np.int64],
-        searches: npt.NDArray[np.float32],
+        width: int,
+        mask: npt.NDArray[np.bool_],
         out: Ranked,
     ) -> npt.NDArray[np.int64]:
-        """Put lists of some queries into `out`, from wider searches; positions of those still cut short."""
-        k, few = out.items.shape[1], eligibility.take(rows)
-        lengths = np.diff(offsets)[rows]
-        theirs = offsets_of(lengths)
-        own = np.repeat(offsets[rows] - theirs[:-1], lengths) + np.arange(theirs[-1])
-        found, scores = self.index.search(searches[own], _WIDER * k, few.available)
-        lists = empty_lists(len(rows), k)
-        self._merge(few, theirs, found, scores, lists)
+        """Put new lists of some queries into rows of `out`; positions of those that are still cut short."""
+        found, scores = self.index.search(searches.vectors, width, mask)
+        lists = empty_lists(len(few), out.items.shape[1])
+        self._merge(few, searches.offsets, found, scores, lists)
         out.items[rows], out.scores[rows] = lists.items, lists.scores
-        return _cut_short(theirs, found, scores, _WIDER * k, lists)
-
-    def _retrieve_masked(
-        self,
-        eligibility: Eligibility,
-        rows: npt.NDArray[np.int64],
-        n_searches: npt.NDArray[np.int64],
-        searches: npt.NDArray[np.float32],
-        out: Ranked,
-    ) -> None:
-        """Put the lists of queries of one profile into `out`, from searches that see no forbidden item."""
-        few = eligibility.take(rows)
-        allowed = few.mask_of_profile(0)
-        # Widened by what a user owns, k eligible items are found whatever the owned ones are.
-        wide = out.items.shape[1] + int(few.owned.lengths.max(initial=0))
-        lists = empty_lists(len(rows), out.items.shape[1])
-        found, scores = self.index.search(searches, wide, allowed)
-        self._merge(few, offsets_of(n_searches), found, scores, lists)
-        out.items[rows], out.scores[rows] = lists.items, lists.scores
+        return _cut_short(searches.offsets, found, scores, width, lists)
 
     def _merge(
         self,
@@ -162,18 +139,14 @@ class Nearest(Saved):
         self, requests: Requests, offsets: npt.NDArray[np.int64], item: npt.NDArray[np.int32]
     ) -> npt.NDArray[np.float32]:
         """Largest inner product of each candidate with its query's searches."""
-        search_offsets, searches, _ = self._searches(requests)
+        searches = self._searches(requests)
         out = np.empty(len(item), np.float32)
-        score_searches(search_offsets, searches, self.index.matrix, self.row_of_item, offsets, item, out)
+        matrix = self.index.matrix
+        score_searches(searches.offsets, searches.vectors, matrix, self.row_of_item, offsets, item, out)
         return out
 
-    def _searches(
-        self, requests: Requests
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int32]]:
-        """Vectors to search for: the newest events' own, then the weighted sum; offsets (m + 1,), (s, d).
-
-        Last the item of each that is an item's own, (s,), -1 for a sum.
-        """
+    def _searches(self, requests: Requests) -> "Searches":
+        """The newest events' own vectors, then the weighted sum."""
         placed, query, from_end = self._placed(requests)
         item = requests.history.item[placed]
         vectors = self.index.matrix[self.row_of_item[item]]
@@ -181,11 +154,11 @@ class Nearest(Saved):
         newest = np.flatnonzero(from_end < self.newest)
         summed = np.flatnonzero(total.any(axis=1))  # a search for 0 would find anything at all
         owner = np.concatenate([query[newest], summed])
-        searches = np.concatenate([vectors[newest], total[summed]])
+        asked = np.concatenate([vectors[newest], total[summed]])
         order = np.argsort(owner, kind="stable")
         offsets = offsets_of(np.bincount(owner, minlength=len(requests)))
         alone = np.concatenate([item[newest], np.full(len(summed), -1, np.int32)])
-        return offsets, self._normalised(searches[order]), alone[order]
+        return Searches(offsets, self._normalised(asked[order]), alone[order])
 
     def _sums(
         self,
@@ -214,6 +187,29 @@ class Nearest(Saved):
         if self.normalise:
             searches = unit_length(searches)
         return np.ascontiguousarray(searches, np.float32)
+
+
+@dataclass(frozen=True)
+class Searches:
+    """What is searched for on behalf of some queries.
+
+    Parameters
+    ----------
+    offsets : int64 array of shape (m + 1,)
+        Query q has the searches `offsets[q]` to `offsets[q + 1]`.
+    vectors : float32 array of shape (s, d)
+    item : int32 array of shape (s,)
+        The item whose own vector it is, -1 for a sum.
+    """
+
+    offsets: npt.NDArray[np.int64]
+    vectors: npt.NDArray[np.float32]
+    item: npt.NDArray[np.int32]
+
+    def take(self, queries: npt.NDArray[np.int64]) -> "Searches":
+        """Those of some of the queries, in that order."""
+        own = Ragged(self.offsets, np.arange(len(self.item), dtype=np.int32)).take(queries)
+        return Searches(own.offsets, self.vectors[own.values], self.item[own.values])
 
 
 def _cut_short(

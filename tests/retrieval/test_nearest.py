@@ -9,7 +9,8 @@ from dataset.errors import ConfigurationError
 from dataset.vectors import Vectors
 from retrieval.collaborative import Collaborative
 from retrieval.content import Content, side_by_side
-from retrieval.nearest import Nearest, unit_length
+from retrieval.index import VectorIndex
+from retrieval.nearest import unit_length
 from tests.contracts import shops
 
 
@@ -92,10 +93,11 @@ def test_collaborative_equals_all_products(seed, half_life_days):
 @pytest.mark.parametrize("wider", [2, 4, 16])
 def test_what_a_user_avoids_is_barred_inside_the_search(wider, monkeypatch):
     """However much of the neighbourhood is avoided or owned, the list is full of the best there are."""
-    masked = []
-    search_masked = Nearest._retrieve_masked
+    masks, search = [], VectorIndex.search
     monkeypatch.setattr(
-        Nearest, "_retrieve_masked", lambda self, *given: (masked.append(1), search_masked(self, *given))
+        VectorIndex,
+        "search",
+        lambda self, asked, k, allowed: masks.append(allowed) or search(self, asked, k, allowed),
     )
     monkeypatch.setattr("retrieval.nearest._WIDER", wider)
     snapshot = shops.snapshot(4, n_users=60, n_items=120, n_events=1500)
@@ -106,7 +108,8 @@ def test_what_a_user_avoids_is_barred_inside_the_search(wider, monkeypatch):
     assert len(np.unique(requests.eligibility.user_bits, axis=0)) > 3
     model = Content(vectors={"all": 1.0}, newest=1, step_decay=None).fit(snapshot, vectors)
     found = model.retrieve(requests, 10)
-    assert bool(masked) == (wider == 2)
+    of_a_user_s_own = [mask for mask in masks if not np.array_equal(mask, requests.eligibility.available)]
+    assert bool(of_a_user_s_own) == (wider == 2)
     monkeypatch.setattr("retrieval.nearest._WIDER", 1000)  # all there is, so nothing can be missed
     np.testing.assert_allclose(found.scores, model.retrieve(requests, 10).scores, rtol=1e-5)
     says_something = np.bincount(
