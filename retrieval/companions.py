@@ -15,8 +15,7 @@ from dataset.ragged import offsets_of
 from dataset.ranked import Ranked
 from dataset.snapshot import Requests, Snapshot
 from dataset.vectors import Vectors
-from retrieval.kernels import retrieve_through_rows, score_through_rows
-from retrieval.sparse_rows import empty_lists
+from retrieval.sparse_rows import RowSums
 
 
 @dataclass(frozen=True)
@@ -46,21 +45,17 @@ class FittedCompanions(Saved):
 
     def retrieve(self, requests: Requests, k: int) -> Ranked:
         """The k items with the largest positive sums."""
-        out = empty_lists(len(requests), k)
-        retrieve_through_rows(*self._arguments(requests), *requests.eligibility.arrays, out.items, out.scores)
-        return out
+        return self._sums(requests).best(requests.eligibility, k)
 
     def score(
         self, requests: Requests, offsets: npt.NDArray[np.int64], item: npt.NDArray[np.int32]
     ) -> npt.NDArray[np.float32]:
         """The sums of given candidates: 0 where no companion took it, NaN for a user without companions."""
-        out = np.empty(len(item), np.float32)
-        score_through_rows(*self._arguments(requests), offsets, item, out)
-        return out
+        return self._sums(requests).of(offsets, item)
 
-    def _arguments(self, requests: Requests) -> tuple[object, ...]:
-        """Companions of each query in the form of the kernels: offsets, users, weights, and their rows."""
-        history, taken = requests.history, self.taken
+    def _sums(self, requests: Requests) -> RowSums:
+        """What the companions of each query took, to be added up."""
+        history = requests.history
         reach = round(self.days * SECONDS_PER_DAY)
         first, stop = _reached(history.item, history.time, self.offsets, self.time, reach)
         of_event = offsets_of(stop - first)
@@ -71,8 +66,7 @@ class FittedCompanions(Saved):
             own, history.time, history.weight, first, stop, of_event, self.user, self.time,
             self.decay_days * SECONDS_PER_DAY, self.crowd_power, companion, weight,
         )  # fmt: skip
-        offsets = of_event[history.offsets]
-        return offsets, companion, weight, taken.data, taken.indices, taken.indptr, taken.shape[1]
+        return RowSums(of_event[history.offsets], companion, weight, self.taken)
 
 
 @dataclass(frozen=True, kw_only=True)

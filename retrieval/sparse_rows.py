@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from dataset.eligibility import Eligibility
 from dataset.ordering import top_k_of_segments
 from dataset.persistence import Saved
 from dataset.ragged import offsets_of
@@ -37,17 +38,13 @@ class SparseRows(Saved):
 
     def retrieve(self, requests: Requests, k: int) -> Ranked:
         """The k items with the largest positive sums."""
-        out = empty_lists(len(requests), k)
-        retrieve_through_rows(*self._arguments(requests), *requests.eligibility.arrays, out.items, out.scores)
-        return out
+        return self._sums(requests).best(requests.eligibility, k)
 
     def score(
         self, requests: Requests, offsets: npt.NDArray[np.int64], item: npt.NDArray[np.int32]
     ) -> npt.NDArray[np.float32]:
         """The sums of given candidates: 0 where no row reaches, NaN for a query without history."""
-        out = np.empty(len(item), np.float32)
-        score_through_rows(*self._arguments(requests), offsets, item, out)
-        return out
+        return self._sums(requests).of(offsets, item)
 
     def by_item(self) -> sp.csr_matrix:
         """The row of each item, CSR of shape (n_items, n_items); empty where an item points to none."""
@@ -58,19 +55,47 @@ class SparseRows(Saved):
         matrix.sort_indices()
         return matrix
 
-    def _arguments(self, requests: Requests) -> tuple[object, ...]:
-        history, matrix = requests.history, self.neighbours
+    def _sums(self, requests: Requests) -> "RowSums":
+        history = requests.history
         weights = event_weights(requests, self.step_decay, self.half_life_days)
-        rows = self.row_of_item[history.item]
-        return (
-            history.offsets,
-            rows,
-            weights,
-            matrix.data,
-            matrix.indices,
-            matrix.indptr,
-            len(self.row_of_item),
-        )
+        return RowSums(history.offsets, self.row_of_item[history.item], weights, self.neighbours)
+
+
+@dataclass(frozen=True)
+class RowSums:
+    """Weighted sums of sparse rows, not yet added up: m queries, p rows that they point to.
+
+    Parameters
+    ----------
+    offsets : int64 array of shape (m + 1,)
+        Query q points to the rows `row[offsets[q]:offsets[q + 1]]`.
+    row : int32 array of shape (p,)
+        -1 for none.
+    weight : float32 array of shape (p,)
+    matrix : CSR matrix, float32, of shape (r, n_items)
+    """
+
+    offsets: npt.NDArray[np.int64]
+    row: npt.NDArray[np.int32]
+    weight: npt.NDArray[np.float32]
+    matrix: sp.csr_matrix
+
+    def best(self, eligibility: Eligibility, k: int) -> Ranked:
+        """The k eligible items of each query with the largest positive sums."""
+        out = empty_lists(len(self.offsets) - 1, k)
+        retrieve_through_rows(*self._arrays, *eligibility.arrays, out.items, out.scores)
+        return out
+
+    def of(self, offsets: npt.NDArray[np.int64], item: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
+        """The sums of given candidates, float32 like `item`; NaN for a query that points to nothing."""
+        out = np.empty(len(item), np.float32)
+        score_through_rows(*self._arrays, offsets, item, out)
+        return out
+
+    @property
+    def _arrays(self) -> tuple[object, ...]:
+        csr = self.matrix.data, self.matrix.indices, self.matrix.indptr
+        return self.offsets, self.row, self.weight, *csr, self.matrix.shape[1]
 
 
 def event_weights(requests: Requests, step_decay: float, half_life_days: float) -> npt.NDArray[np.float32]:
