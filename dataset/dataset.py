@@ -13,7 +13,7 @@ from dataset.vocabulary import Vocabulary
 
 
 class Oracle(Protocol):
-    """The true choice model behind synthetic data: the ceiling of what any recommender can reach."""
+    """The true choice model behind synthetic data: what a purchase is likely to be, given those before."""
 
     def probabilities(
         self, user: npt.NDArray[np.int32], time: npt.NDArray[np.int64]

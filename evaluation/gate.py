@@ -22,7 +22,7 @@ from evaluation.intervals import Interval, bootstrap
 from evaluation.sections import MAIN_RUN
 from evaluation.significance import ALPHA, randomisation_test
 from evaluation.simultaneous import simultaneous
-from evaluation.standing import CEILING
+from evaluation.standing import ORACLE
 from evaluation.table import signed
 
 FUSION: Final = "reciprocal_rank_fusion"
@@ -164,7 +164,7 @@ def decide(gate: Gate, evidence: Evidence) -> Decision:
     """Look at everything; a run is promoted if all of it holds.
 
     `fusion` and `source X`: the paired interval of the main run minus reciprocal-rank fusion, and minus each
-    other run except the ceiling and random order, lies above zero, and the randomisation test agrees. It is
+    other run except the oracle and random order, lies above zero, and the randomisation test agrees. It is
     asked too because the interval is too narrow where few users differ: with 25 of 1,000 it lay above zero
     for 3.5 % of equal models (`benchmarks/results/interval_coverage.json`). The test is exact there, so both
     together err in at most 2.5 %. All must hold, so none needs a correction for being several: a run that is
@@ -203,7 +203,7 @@ def _beats_its_own(gate: Gate, evidence: Evidence) -> list[Check]:
     ending = f"/{metric}"
     runs = [name.removesuffix(ending) for name in map(str, values) if name.endswith(ending)]
     others = sorted(
-        (run for run in runs if run not in (MAIN_RUN, CEILING, CHANCE)), key=lambda run: run != FUSION
+        (run for run in runs if run not in (MAIN_RUN, ORACLE, CHANCE)), key=lambda run: run != FUSION
     )
     asked = values[values["is_warm"] & (values["n_relevant"] > 0)]
     main, *columns = (asked[f"{run}/{metric}"].to_numpy(np.float64) for run in (MAIN_RUN, *others))

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from evaluation.sections import MAIN_RUN
 
-CEILING: Final = "oracle"  # knows the true choice model of synthetic data; no recommender can
+ORACLE: Final = "oracle"  # knows the true choice model of synthetic data, as no recommender can
 
 
 def mean_of(runs: Mapping[str, Any], run: str, metric: str) -> float | None:
@@ -15,7 +15,7 @@ def mean_of(runs: Mapping[str, Any], run: str, metric: str) -> float | None:
 
 
 def ordered_runs(runs: Mapping[str, Any], headline: int) -> list[str]:
-    """The main run, then the others by nDCG, best first; a ceiling comes last.
+    """The main run, then the others by nDCG, best first; the oracle comes last.
 
     Parameters
     ----------
@@ -27,14 +27,14 @@ def ordered_runs(runs: Mapping[str, Any], headline: int) -> list[str]:
 
     def standing(run: str) -> tuple[bool, bool, float, str]:
         ndcg = mean_of(runs, run, f"ndcg@{headline}")
-        return run != MAIN_RUN, run == CEILING, -(ndcg if ndcg is not None else -1.0), run
+        return run != MAIN_RUN, run == ORACLE, -(ndcg if ndcg is not None else -1.0), run
 
     return sorted(runs, key=standing)
 
 
 def best_baseline(runs: Mapping[str, Any], headline: int) -> str | None:
-    """The best run beside the main one that is not a ceiling; None where there is none."""
-    others = [run for run in ordered_runs(runs, headline) if run not in (MAIN_RUN, CEILING)]
+    """The best run beside the main one that is not the oracle; None where there is none."""
+    others = [run for run in ordered_runs(runs, headline) if run not in (MAIN_RUN, ORACLE)]
     return others[0] if others else None
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evaluation.sections import MAIN_RUN
-from evaluation.standing import CEILING, mean_of, ordered_runs
+from evaluation.standing import ORACLE, mean_of, ordered_runs
 
 MISSING: Final = "–"
 STYLE: Final[Any] = {
@@ -44,7 +44,7 @@ def results_table(metrics: Mapping[str, Any], headline: int = 10) -> Table:
             with_interval(figures.get(f"recall@{headline}")),
             with_interval(figures.get(f"ndcg@{headline}")),
             *(plain(figures.get(f"{key}@{headline}")) for key in ("mrr", "hit_rate", "coverage")),
-            style="bold" if run == MAIN_RUN else "dim" if run == CEILING else "",
+            style="bold" if run == MAIN_RUN else "dim" if run == ORACLE else "",
         )
     return table
 

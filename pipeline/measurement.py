@@ -1,4 +1,4 @@
-"""The lists of every run on the test snapshot: two-stage, each source alone, baselines, the ceiling."""
+"""The lists of every run on the test snapshot: two-stage, each source alone, baselines, the oracle."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ A purchase of user u at time t, in epoch e = e(t) (30 days), is item i with prob
 Choices are drawn by rejection: take habit or a component, an item of it by its running sum (a binary
 search), and begin anew if a_u or d_ut refuses. So one draw costs O(log n_items), components are spelt out
 for one epoch at a time, and no array of items x epochs or users x items exists. `ShopOracle` spells out
-the same P(i | u, t) for whoever wants the ceiling of any recommender, given the purchases before t. What
+the same P(i | u, t) for whoever wants the best that can be said, given the purchases before t. What
 happens around the purchases is made when it is asked for, for 131,072 users at a time, each such cohort
 from a random stream of its own: beyond the purchases, 40 bytes each, memory does not grow with the events.
 

@@ -32,7 +32,7 @@ def render(explored: Mapping[str, Any]) -> str:
     plots = {name: draw(explored[name]) for name, draw in DRAWINGS.items() if explored.get(name)}
     template = environment.get_template("explore.html.j2")
     # The macros of the other report ask for these names of runs; there are none here.
-    return template.render(x=explored, plots=plots, drift_legend=LEGEND, main="", ceiling="")
+    return template.render(x=explored, plots=plots, drift_legend=LEGEND, main="", oracle="")
 
 
 def _both(pair: list[Any]) -> list[str]:

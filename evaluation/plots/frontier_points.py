@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from evaluation.plots.drawing import COLOURS, INK, MARKERS, QUIET, Plot, plot, short
 from evaluation.plots.frame import heading, legend
@@ -90,6 +90,7 @@ def _scales(axes: Axes, costs: Sequence[float], narrow: bool, from_zero: bool) -
         axes.xaxis.set_major_locator(MaxNLocator(4 if narrow else 8))
         axes.minorticks_off()
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.9g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.locator_params(axis="y", nbins=6)
 
 

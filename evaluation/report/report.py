@@ -14,7 +14,7 @@ from evaluation.report.content import ReportContent
 from evaluation.report.limits import limits
 from evaluation.report.wording import FILTERS, LABELS
 from evaluation.sections import MAIN_RUN, POOL
-from evaluation.standing import CEILING, best_baseline, mean_of, ordered_runs, verdict
+from evaluation.standing import ORACLE, best_baseline, mean_of, ordered_runs, verdict
 
 IMPORTANCES_SHOWN: Final = 25
 _FRONT: Final = ("ndcg", "recall", "mrr", "hit_rate", "coverage", "novelty", "diversity")
@@ -58,12 +58,12 @@ def _facts(content: ReportContent) -> dict[str, Any]:
     return {
         "k": k,
         "main": MAIN_RUN,
-        "ceiling": CEILING,
+        "oracle": ORACLE,
         "order": order,
         "cold_order": ordered_runs(metrics.get("cold", {}).get("runs", {}), k),
         "baseline": baseline,
         "verdict": verdict(metrics, k),
-        "share_of_ceiling": _share_of_ceiling(runs, k),
+        "share_of_oracle": _share_of_oracle(runs, k),
         "keys": _columns(runs),
         "front": [name for name in _columns(runs) if name in {f"{key}@{k}" for key in _FRONT}],
         "sources": {name: sources[name] for name in by_hits},
@@ -102,13 +102,13 @@ def _columns(runs: Mapping[str, Any]) -> list[str]:
 def _headline_differences(metrics: Mapping[str, Any], order: Sequence[str], k: int) -> dict[str, Any]:
     differences = metrics["differences"]
     pairs = [
-        (run, differences.get(f"{MAIN_RUN} - {run}", {}).get(f"ndcg@{k}")) for run in order if run != CEILING
+        (run, differences.get(f"{MAIN_RUN} - {run}", {}).get(f"ndcg@{k}")) for run in order if run != ORACLE
     ]
     return {run: figures for run, figures in pairs if figures is not None}
 
 
-def _share_of_ceiling(runs: Mapping[str, Any], k: int) -> float | None:
-    reached, possible = (mean_of(runs, run, f"ndcg@{k}") for run in (MAIN_RUN, CEILING))
+def _share_of_oracle(runs: Mapping[str, Any], k: int) -> float | None:
+    reached, possible = (mean_of(runs, run, f"ndcg@{k}") for run in (MAIN_RUN, ORACLE))
     return reached / possible if reached is not None and possible else None
 
 

@@ -70,7 +70,7 @@ def render(cells: Sequence[Cell], found: Mapping[str, Any]) -> str:
         **_main(cells, found),
     }
     # The macros of the other report ask for these names of runs; there are none here.
-    return template.render(**view, main="", ceiling="")
+    return template.render(**view, main="", oracle="")
 
 
 def _main(cells: Sequence[Cell], found: Mapping[str, Any]) -> dict[str, Any]:

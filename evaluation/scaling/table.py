@@ -28,7 +28,7 @@ def rows(cells: Sequence[Cell], found: Mapping[str, Any]) -> list[tuple[str, lis
         entry = of_data.get(cell["data"], {})
         mark = "frontier" if cell["cell"] in entry.get("frontier", ()) else ""
         mark = "main" if cell["cell"] in recommended else mark
-        mark = "ceiling" if cell["kind"] in ("oracle", "exhaustive") else mark
+        mark = "muted" if cell["kind"] in ("oracle", "exhaustive") else mark
         told.append((mark, _texts(cell, entry)))
     return told
 

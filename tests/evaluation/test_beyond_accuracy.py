@@ -160,7 +160,7 @@ def rendered(section, **more):
         loader=jinja2.PackageLoader("evaluation.report"), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters |= FILTERS
-    view = {"k": K, "main": "two_stage", "baseline": "popularity", "ceiling": "oracle"}
+    view = {"k": K, "main": "two_stage", "baseline": "popularity", "oracle": "oracle"}
     view |= {"metrics": {"beyond_accuracy": section}, "order": list(section.get("runs", ()))} | more
     return environment.get_template("beyond_accuracy.html.j2").render(**view)
 

@@ -181,12 +181,12 @@ def test_the_section_of_the_report_and_the_table():
         loader=jinja2.PackageLoader("evaluation.report"), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters |= FILTERS
-    html = environment.get_template("losses.html.j2").render(losses=view, main="", ceiling="")
+    html = environment.get_template("losses.html.j2").render(losses=view, main="", oracle="")
     for cause in view["causes"]:
         assert f'<th scope="row">{cause["title"]}</th>' in html
         assert all(f"<td>{events:,}</td><td>{share} %</td>" in html for events, share in cause["counts"])
     assert "ranked below 7" in html
-    assert environment.get_template("losses.html.j2").render(losses=None, main="", ceiling="").strip() == ""
+    assert environment.get_template("losses.html.j2").render(losses=None, main="", oracle="").strip() == ""
     written = io.StringIO()
     Console(width=100, file=written).print(losses_table(section))
     assert all(f"{count:,}" in written.getvalue() for count in section["cold"]["causes"].values())

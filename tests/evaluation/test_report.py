@@ -150,7 +150,7 @@ def test_equal_contents_give_equal_bytes(html):
 
 def test_the_figures_are_there(html):
     for text in (
-        "0.0500", "0.0450 – 0.0550", "+0.0200", "50 % of the ceiling", "1,234,567", "1 h 02 min", "2.26 GB",
+        "0.0500", "0.0450 – 0.0550", "+0.0200", "50 % of the oracle", "1,234,567", "1 h 02 min", "2.26 GB",
         "812 MB", "248 candidates", "8 with history, 4 without", "1,312", "seed: 0",
         "3 users without a later item",
     ):  # fmt: skip

@@ -36,7 +36,7 @@ def test_figures_as_text():
     assert with_interval(NOTHING) == with_interval(None) == plain(None) == "–"
 
 
-def test_the_main_run_comes_first_the_ceiling_last_and_names_are_no_markup():
+def test_the_main_run_comes_first_the_oracle_last_and_names_are_no_markup():
     lines = printed(results_table(metrics())).splitlines()
     names = [line.split()[0] for line in lines if "[0.0491" in line]
     assert names == ["two_stage", "[red]ease[/red]", "popularity", "oracle"]
