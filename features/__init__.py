@@ -4,7 +4,6 @@ from features.activity import Activity
 from features.adoption import Adoption
 from features.affinity import Affinity
 from features.concern import Concern
-from features.demand import Demand
 from features.feature_set import FeatureSet
 from features.group import Group
 from features.label_popularity import LabelPopularity
@@ -25,7 +24,6 @@ __all__ = [
     "Affinity",
     "CollaborativeVectors",
     "Concern",
-    "Demand",
     "FeatureSet",
     "FunctionalityVectors",
     "Group",

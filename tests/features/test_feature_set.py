@@ -12,7 +12,6 @@ import yaml
 
 from dataset.errors import DataContractError, ParameterError
 from dataset.feature_matrix import FeatureMatrix
-from features.demand import Demand
 from features.feature_set import FeatureSet, FittedFeatures
 
 SOURCES = ("near", "far")
@@ -39,13 +38,9 @@ def read(choice: str, repository: Path) -> dict[str, Any]:
     return {**base, "families": {**base["families"], **node["families"]}}
 
 
-@pytest.fixture(scope="module", params=["default", "minimal", "replenishment", "demand"])
+@pytest.fixture(scope="module", params=["default", "minimal", "replenishment"])
 def feature_set(request: pytest.FixtureRequest, repository: Path) -> FeatureSet:
-    feature_set: FeatureSet = made(read(request.param, repository))
-    if "demand" in feature_set.families:  # half a year does not fit into this shop's hundred days
-        short = {"demand": Demand(horizon_days=20.0, stride_days=7.0)}
-        return replace(feature_set, families={**feature_set.families, **short})
-    return feature_set
+    return made(read(request.param, repository))  # type: ignore[no-any-return]
 
 
 def fitted(feature_set: FeatureSet, snapshot: Any) -> FittedFeatures:
