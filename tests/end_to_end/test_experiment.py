@@ -152,6 +152,7 @@ def test_a_parameter_of_the_ranker_computes_no_candidate_again(
     assert results_of(other)["retrieval"] == results_of(shop_run)["retrieval"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_plots")
 @pytest.mark.parametrize(
     ("override", "expected"),

@@ -351,6 +351,7 @@ def test_a_run_without_manifest(glowrank: Command, copied: Path, tmp_path: Path)
     assert "incomplete" in refused(glowrank, copied, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", ["ranker/model.txt", "*.npy", "value.json"])
 @pytest.mark.parametrize("how", ["cut", "flip", "removed"])
 def test_a_damaged_model_is_never_opened(

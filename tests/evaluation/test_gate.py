@@ -151,6 +151,7 @@ def test_a_fall_within_the_margin_passes_and_one_that_is_not_excluded_is_a_warni
     assert unsure.verdict == "Promoted: all 8 checks passed, 1 with a warning."
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0.5, 1.5))
 def test_a_larger_margin_never_refuses_more(one, other, share):

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from evaluation.brief import Brief
 from evaluation.report.limits import limits
 from evaluation.report.report import render, render_model_card
@@ -43,6 +45,7 @@ def test_hostile_names_stay_text():
     assert not re.search(r"^#.*\n.*alert", card.split("\n", 1)[1])
 
 
+@pytest.mark.slow
 def test_the_report_shows_the_brief():
     page = render(filled())
     assert "What could go wrong, and who watches" in page

@@ -144,6 +144,7 @@ def test_names_are_escaped_wherever_they_stand():
         ElementTree.fromstring(drawing)
 
 
+@pytest.mark.slow
 def test_equal_contents_give_equal_bytes(html):
     assert render(content()) == html
 
@@ -172,6 +173,7 @@ def test_sections_without_content_are_left_out():
         assert heading not in html
 
 
+@pytest.mark.slow
 def test_a_clean_quarantine_says_so():
     assert "Every row met its contract." in render(content(quarantine={"items": {}}))
 

@@ -38,7 +38,9 @@ def read(choice: str, repository: Path) -> dict[str, Any]:
     return {**base, "families": {**base["families"], **node["families"]}}
 
 
-@pytest.fixture(scope="module", params=["default", "minimal", "replenishment"])
+@pytest.fixture(
+    scope="module", params=["default", "minimal", pytest.param("replenishment", marks=pytest.mark.slow)]
+)
 def feature_set(request: pytest.FixtureRequest, repository: Path) -> FeatureSet:
     return made(read(request.param, repository))  # type: ignore[no-any-return]
 

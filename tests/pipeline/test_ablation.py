@@ -119,6 +119,7 @@ def test_what_is_no_part_is_refused_with_what_there_is(path: str, said: str) -> 
     assert f"Got {path}" in str(refused.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["3", "[3]", "{a: 1}", "[[ranking]]", "true"])
 def test_what_is_no_path_is_refused(value: str) -> None:
     with pytest.raises(ConfigurationError, match="must be the dotted path of a part, or a list"):
@@ -143,6 +144,7 @@ def test_the_last_of_its_kind_stays() -> None:
         experiment_of(without(*(f"features.families.{name}" for name in names)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides", [pytest.param((), marks=pytest.mark.slow), ("features=minimal", "~retrieval.sources.ease")]
 )

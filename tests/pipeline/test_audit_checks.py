@@ -117,6 +117,7 @@ def tables() -> Tables:
     return replace(Shop(n_users=40, n_items=30, n_days=100, events_per_user=20).read(), oracle=None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("share", "seed"), [(0.01, 0), (0.3, 1), (1.0, 2)])
 def test_repeated_rows_are_merged_again(tables: Tables, share: float, seed: int) -> None:
     """Of a repeated id the last row counts, so the user who is there twice with another age must stay so."""

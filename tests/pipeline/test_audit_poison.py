@@ -116,7 +116,13 @@ SPLITTERS = {
 }
 
 
-@pytest.mark.parametrize("grain", [1, 7200, SECONDS_PER_DAY, 20 * SECONDS_PER_DAY])
+@pytest.mark.parametrize(
+    "grain",
+    [
+        SECONDS_PER_DAY,
+        *(pytest.param(grain, marks=pytest.mark.slow) for grain in (1, 7200, 20 * SECONDS_PER_DAY)),
+    ],
+)
 @pytest.mark.parametrize("kind", SPLITTERS)
 def test_no_honest_snapshot_changes_however_moments_tie(kind: str, grain: int) -> None:
     made, splitter = shop(grain), SPLITTERS[kind]

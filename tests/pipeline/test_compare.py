@@ -56,6 +56,7 @@ def test_the_folder_holds_figures_table_and_page(
     assert len([line for line in lines if line.startswith("| ")]) == 1 + 3 * 2
 
 
+@pytest.mark.slow
 def test_it_can_be_made_again_in_the_same_folder(tmp_path: Path, runs: list[Path]) -> None:
     kept = []
     for _ in range(2):

@@ -228,6 +228,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("by_month")
 def test_a_second_run_does_nothing_and_appended_rows_cost_what_they_cost(
     shop: TableFiles, tmp_path: Path, read: list[str]
@@ -456,6 +457,7 @@ def tables_in(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in kept}
 
 
+@pytest.mark.slow
 def test_events_made_in_parts_are_prepared_as_those_read_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

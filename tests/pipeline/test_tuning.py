@@ -406,6 +406,7 @@ def test_rehearsals_weigh_the_same_and_users_are_drawn_with_all_of_theirs(object
     assert objective.difference(values, values / 2).mean == pytest.approx(0.2)
 
 
+@pytest.mark.slow
 def test_the_summary_tells_of_every_trial(tmp_path, whole, objective):
     wanted = tuning(n_trials=8, prune_after_trials=2, prune_after_trees=60)
     unlucky = Bowl(space(), dies_at=whole[1].params["ranking.num_leaves"], how="refused")

@@ -37,7 +37,9 @@ def test_exact_search_equals_all_products(seed, k):
     np.testing.assert_allclose(scores, np.take_along_axis(products, order, axis=1), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["ivf", "hnsw", "pq"])
+@pytest.mark.parametrize(
+    "kind", ["ivf", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("hnsw", "pq"))]
+)
 @pytest.mark.parametrize("share", [1.0, 0.5, 0.05])
 def test_approximate_search_keeps_the_mask_and_finds_nearly_all(kind, share):
     matrix = clustered()
