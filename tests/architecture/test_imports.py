@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.tree import PACKAGES
+from tests.architecture.tree import PACKAGES, nodes
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -71,7 +71,7 @@ def test_databases_are_read_in_one_package(repository, modules):
 def imported(path: Path) -> set[str]:
     """Top-level names of all that a module imports, inside functions too."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             names.update(alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

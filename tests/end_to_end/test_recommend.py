@@ -296,16 +296,21 @@ def test_a_foreign_folder_is_left_alone(
     "override",
     [
         "n=0",
-        "n=-3",
         "n=ten",
-        "n=1.5",
-        "n=true",
         "n=null",
-        "as_of=yesterday",
-        "users=some",
-        "part_size=0",
-        "block_size=x",
         "resume=perhaps",
+        *(
+            pytest.param(override, marks=pytest.mark.slow)
+            for override in (
+                "n=-3",
+                "n=1.5",
+                "n=true",
+                "as_of=yesterday",
+                "users=some",
+                "part_size=0",
+                "block_size=x",
+            )
+        ),
     ],
 )
 def test_a_wrong_setting_is_refused(glowrank: Command, shop_run: Path, tmp_path: Path, override: str) -> None:

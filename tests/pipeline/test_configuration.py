@@ -144,6 +144,7 @@ def test_every_index_composes_and_builds(name: str) -> None:
     assert set(config.retrieval.index) <= {"_target_", *vars(searching[0])}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GRIDS)
 def test_every_grid_composes_and_has_points(name: str) -> None:
     config = composed("benchmark", f"benchmark={name}")
