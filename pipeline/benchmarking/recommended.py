@@ -101,6 +101,7 @@ def as_experiment(words: Sequence[str], is_group: Callable[[str], bool]) -> tupl
     """
     experiments: list[str] = []
     choices: dict[str, Any] = {}
+    added: dict[str, Any] = {}
     body, left = OmegaConf.create({}), []
     for word, override in zip(words, OverridesParser.create().parse_overrides(list(words)), strict=True):
         value = override.value()
@@ -109,12 +110,13 @@ def as_experiment(words: Sequence[str], is_group: Callable[[str], bool]) -> tupl
         elif override.key_or_group == "experiment":
             experiments = [str(one) for one in value] if isinstance(value, list) else [str(value)]
         elif not isinstance(value, dict) and is_group(override.key_or_group):
-            choices[_key(override)] = value
+            (added if override.is_add() else choices)[_key(override)] = value
         else:
             OmegaConf.update(body, override.key_or_group, value, merge=True, force_add=True)
     OmegaConf.update(body, "run.name", "recommended", force_add=True)
+    more = [{f"/{key}": value} for key, value in added.items()]
     overridden = [{f"override /{key}": value} for key, value in choices.items()]
-    head = OmegaConf.create({"defaults": [*experiments, "_self_", *overridden]})
+    head = OmegaConf.create({"defaults": [*experiments, *more, "_self_", *overridden]})
     return OmegaConf.to_yaml(head) + OmegaConf.to_yaml(body), left
 
 

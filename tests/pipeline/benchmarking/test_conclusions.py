@@ -61,6 +61,10 @@ def plain(config: DictConfig) -> Any:
             ("experiment=sephora", "dataset.path=/a b", "split.set_aside=1"),
             ["ranking=cascade", "~ranking.members", "ranking.keep=[20,30]"],
         ),
+        (
+            ("experiment=batch", "split.set_aside=1"),
+            ["+index@retrieval.sources.content.index=ivf", "retrieval.sources.content.index.probes=8"],
+        ),
         pytest.param(
             ("experiment=[batch,tiny]", "~ladder", "split.set_aside=1"), ["ranking.seed=3"], marks=SLOW
         ),
@@ -75,7 +79,7 @@ def plain(config: DictConfig) -> Any:
             marks=SLOW,
         ),
     ],
-    ids=["values", "removed", "several", "mappings", "no experiment"],
+    ids=["values", "removed", "added", "several", "mappings", "no experiment"],
 )
 def test_the_file_composes_to_the_cell(base: tuple[str, ...], overrides: list[str], tmp_path: Path) -> None:
     told = recommend({**CHOICE, "overrides": overrides}, "grid", base, tmp_path / "a folder", composed)
