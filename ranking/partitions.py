@@ -19,13 +19,17 @@ def partitions(table: RankingTable, n: int) -> list[RankingTable]:
         If there are fewer queries than n.
     """
     offsets = np.unique(table.offsets)
-    at = np.searchsorted(offsets, np.linspace(0, len(table), n + 1)[1:-1])
-    cuts = np.concatenate([[0], at, [len(offsets) - 1]])
-    if len(np.unique(cuts)) != n + 1:
+    m = len(offsets) - 1
+    if m < n:
         raise DataContractError(
-            f"Distributed training needs queries for each of {n} workers. Got {len(offsets) - 1} of them; "
+            f"Distributed training needs queries for each of {n} workers. Got {m} of them; "
             "lower ranking.workers, or take ranking=lambdamart."
         )
+    at = np.searchsorted(offsets, np.linspace(0, len(table), n + 1)[1:-1])
+    # One query of most rows takes several cuts: each then moves on by a query, as far as leaves one for each.
+    number = np.arange(1, n)
+    at = np.minimum(np.maximum.accumulate(np.maximum(at - number, 0)) + number, m - n + number)
+    cuts = np.concatenate([[0], at, [m]])
     parts = []
     for first, last in pairwise(cuts.tolist()):
         rows = np.arange(offsets[first], offsets[last])
