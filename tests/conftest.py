@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # The first example compiles kernels, so no deadline; in CI more of them, and the same every time.
 settings.register_profile(
-    "local", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
+    "local", deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile(
     "ci", settings.get_profile("local"), max_examples=100, derandomize=True, print_blob=True
