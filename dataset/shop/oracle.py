@@ -1,9 +1,9 @@
 """The true choice model of a generated shop: the best that can be said from what was bought.
 
 It does not read what was only looked at. Who looks at a product before the cut-off and buys it after gives
-that away to a recommender, and the larger the catalogue, the more it is worth beside what taste can tell: of
-100,000 products, 4 % of what is bought in the window before the test had been looked at before it, and lists
-of two stages have a higher nDCG@10 than the oracle's.
+that away to a recommender, and the larger the catalogue, the more it is worth beside what taste can tell: in
+a shop of 100,000 products, 4 % of what was bought in a window had been looked at before it; of 250,000 and
+more, lists of two stages have a higher nDCG@10 than the oracle's (docs/scalability.md).
 """
 
 from dataclasses import dataclass, replace

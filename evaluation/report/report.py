@@ -108,8 +108,8 @@ def _headline_differences(metrics: Mapping[str, Any], order: Sequence[str], k: i
 
 
 def _share_of_oracle(runs: Mapping[str, Any], k: int) -> float | None:
-    reached, possible = (mean_of(runs, run, f"ndcg@{k}") for run in (MAIN_RUN, ORACLE))
-    return reached / possible if reached is not None and possible else None
+    ours, oracle_s = (mean_of(runs, run, f"ndcg@{k}") for run in (MAIN_RUN, ORACLE))
+    return ours / oracle_s if ours is not None and oracle_s else None
 
 
 def _importance(gains: Mapping[str, float]) -> dict[str, Any]:
