@@ -3,6 +3,7 @@
 from features.activity import Activity
 from features.adoption import Adoption
 from features.affinity import Affinity
+from features.audience import Audience
 from features.concern import Concern
 from features.feature_set import FeatureSet
 from features.group import Group
@@ -22,6 +23,7 @@ __all__ = [
     "Activity",
     "Adoption",
     "Affinity",
+    "Audience",
     "CollaborativeVectors",
     "Concern",
     "FeatureSet",

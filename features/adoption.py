@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from dataset.candidates import Candidates
 from dataset.interactions import SECONDS_PER_DAY
-from dataset.items import UNKNOWN_TIME
 from dataset.parameters import check_number
 from dataset.persistence import Saved
 from dataset.snapshot import Requests, Snapshot
 from dataset.vectors import Vectors
+from features.births import births, log_days
 from features.lookup import Lookup
 from features.trails import Trails
 
@@ -64,7 +64,7 @@ class FittedAdoption(Saved):
         habits, n_taken, last_seen = self._habits(requests)
         age_mean, age_newest, popularity_mean, _ = habits
         born = _of_rows(self.born, row)
-        log_age = _log_days(requests.queries.time.repeat(lengths) - born)
+        log_age = log_days(requests.queries.time.repeat(lengths) - born)
         out = np.empty((len(candidates), len(self.names)), np.float32)
         out[:, : len(_OF_USER)] = habits.T.repeat(lengths, axis=0)
         own = out[:, len(_OF_USER) :]
@@ -92,7 +92,7 @@ class FittedAdoption(Saved):
         query, row, time = history.query[kept], row[kept], history.time[kept]
         weight = history.weight[kept].astype(np.float64)
         newest = weight * (history.step[kept] == 0)
-        age, popularity = _log_days(time - self.born[row]), self.log_count[row]
+        age, popularity = log_days(time - self.born[row]), self.log_count[row]
         means = [_means(query, value, of, m) for value in (age, popularity) for of in (weight, newest)]
         n_taken = np.bincount(query, minlength=m).astype(np.float64)
         last_seen = np.full(m, np.nan)
@@ -150,7 +150,7 @@ class Adoption:
         step = self._smoothed(taken, stop - end, count)
         return FittedAdoption(
             items=items,
-            born=_born(snapshot, items),
+            born=births(snapshot, items),
             log_count=np.log1p(count).astype(np.float32),
             position_mean=position,
             position_lead=_less_median(position),
@@ -168,24 +168,9 @@ class Adoption:
         return means.astype(np.float32)
 
 
-def _born(snapshot: Snapshot, items: Lookup) -> npt.NDArray[np.float64]:
-    """Launch or first event of each known item, in seconds; NaN where there is neither."""
-    born = snapshot.items.launched[items.codes]
-    row = items.rows(snapshot.history.item)
-    known = row >= 0
-    np.minimum.at(born, row[known], snapshot.history.time[known])
-    return np.where(born != UNKNOWN_TIME, born, np.nan)
-
-
 def _less_median(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Values less their median; as they are where there is none."""
     return values - np.median(values) if len(values) else values
-
-
-def _log_days(seconds: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """log1p of days, 0 below; NaN stays."""
-    logs: npt.NDArray[np.floating] = np.log1p(np.maximum(seconds, 0) / SECONDS_PER_DAY)
-    return logs
 
 
 def _of_rows(values: npt.NDArray[np.floating], row: npt.NDArray[np.int32]) -> npt.NDArray[np.floating]:

@@ -39,7 +39,12 @@ def read(choice: str, repository: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(
-    scope="module", params=["default", "minimal", pytest.param("replenishment", marks=pytest.mark.slow)]
+    scope="module",
+    params=[
+        "reviews",
+        "minimal",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("default", "replenishment")),
+    ],
 )
 def feature_set(request: pytest.FixtureRequest, repository: Path) -> FeatureSet:
     return made(read(request.param, repository))  # type: ignore[no-any-return]
@@ -183,7 +188,7 @@ def test_users_without_history_get_no_word_of_their_own_past(feature_set, shop) 
     cold = ~snapshot.is_warm[candidates.query]
     assert cold.any()
     for at, name in enumerate(matrix.names):
-        of_history = name.startswith(("adoption.", "affinity.", "similarity.", "pairs."))
+        of_history = name.startswith(("adoption.", "affinity.", "similarity.", "pairs.", "audience."))
         of_history &= name not in ("adoption.position_lead", "adoption.step_lead", "pairs.degree")
         if of_history or name == "activity.days_since_last":
             assert np.isnan(matrix.values[cold, at]).all(), name

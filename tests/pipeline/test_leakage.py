@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from inspect import signature
 
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_module
 
+import features
 import retrieval
 from dataset.dataset import Dataset
 from dataset.ragged import Categorical
@@ -16,6 +18,8 @@ from dataset.sources.shop import Shop
 from dataset.splits.leave_last_out import LeaveLastOut
 from dataset.splits.split import Split, Splitter
 from dataset.splits.temporal import Temporal
+from features import Audience, FeatureSet
+from features.family import Family
 from pipeline.audit.fingerprints import of_answers, of_fitted, of_snapshot
 from pipeline.audit.future import asked_alike
 from pipeline.audit.poison import poisoned, retaken, rewritten
@@ -72,6 +76,7 @@ MORE_SOURCES: dict[str, Source] = {
     "scorer": Transitions(quota=0, backward=1.0),
     "shuffled": Shuffled(),
 }
+MORE_FAMILIES: dict[str, Family] = {"audience": Audience()}
 Fit = Callable[[Snapshot], dict[str, str]]
 Untouched = Callable[[str, str], tuple[Snapshot, dict[str, str]]]
 
@@ -97,7 +102,9 @@ def fitter() -> StageOneFitter:
         config = compose("experiment", ["experiment=tiny", "features=replenishment"])
     default = build(config, "retrieval")
     every = replace(default, sources={**default.sources, **MORE_SOURCES})
-    return StageOneFitter(every, build(config, "features"), Serial(), Cache(), Stopwatch())
+    described = build(config, "features")
+    families = {**described.families, **MORE_FAMILIES}
+    return StageOneFitter(every, replace(described, families=families), Serial(), Cache(), Stopwatch())
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +150,14 @@ def test_every_source_is_tried(fitter: StageOneFitter) -> None:
     sources = {kind for kind in known if hasattr(kind, "fit")}
     assert len(sources) > 10
     assert sources == {type(source) for source in fitter.retrieval.sources.values()}
+
+
+def test_every_family_is_tried(fitter: StageOneFitter) -> None:
+    known = [getattr(features, name) for name in features.__all__]
+    families = {kind for kind in known if "sources" in signature(getattr(kind, "fit", len)).parameters}
+    families.discard(FeatureSet)
+    assert len(families) > 10
+    assert families == {type(family) for family in fitter.features.families.values()}
 
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
