@@ -176,29 +176,30 @@ class Snapshot:
         return np.flatnonzero(self.catalogue).astype(np.int32)
 
     @cached_property
-    def _fitted_histories(self) -> Histories:
+    def fitted_histories(self) -> Histories:
+        """What may be fitted on of each user, from `history`, a row a user."""
         return Histories.of(self.history, len(self.users), self.event_weights)
 
     @property
     def history_offsets(self) -> npt.NDArray[np.int64]:
         """First row of each user in `history`, int64 of shape (n_users + 1,)."""
-        return self._fitted_histories.offsets
+        return self.fitted_histories.offsets
 
     @property
     def history_weight(self) -> npt.NDArray[np.float32]:
         """Weight of each event of `history` by its kind, float32 of shape (len(history),)."""
-        return self._fitted_histories.weight
+        return self.fitted_histories.weight
 
     @property
     def history_step(self) -> npt.NDArray[np.int32]:
         """`Histories.step` of each event of `history`, int32 of shape (len(history),)."""
-        return self._fitted_histories.step
+        return self.fitted_histories.step
 
     @cached_property
     def histories(self) -> Histories:
         """What requests know of each user, from `request_history`, a row a user."""
         if self.request_history is self.history:
-            return self._fitted_histories
+            return self.fitted_histories
         return Histories.of(self.request_history, len(self.users), self.event_weights)
 
     @cached_property

@@ -11,7 +11,7 @@ from dataset.candidates import Candidates
 from dataset.interactions import SECONDS_PER_DAY
 from dataset.parameters import check_number
 from dataset.persistence import Saved
-from dataset.snapshot import Histories, Requests, Snapshot
+from dataset.snapshot import Requests, Snapshot
 from dataset.vectors import Vectors
 from features.lookup import Lookup
 from features.portraits import TRAITS, ItemTraits
@@ -113,7 +113,7 @@ class Audience:
         """Look at everybody right before each event of the history."""
         items = Lookup.of_items(snapshot)
         traits = ItemTraits.of(snapshot, items)
-        history = Histories.of(snapshot.history, len(snapshot.users), snapshot.event_weights)
+        history = snapshot.fitted_histories
         portraits = traits.before_events(history)
         row = items.rows(history.item)
         age = (snapshot.cutoff - history.time) / (SECONDS_PER_DAY * self.half_life_days)

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from dataset.persistence import Saved
 from dataset.snapshot import Snapshot
+
+Float = TypeVar("Float", bound=np.floating)
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,10 @@ class Lookup(Saved):
         return self._table.take(codes, mode="clip")
 
 
-def gather(table: npt.NDArray[np.float32], rows: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
-    """Rows of a table of shape (n, f), float32 of shape (len(rows), f); NaN for row -1."""
+def gather(table: npt.NDArray[Float], rows: npt.NDArray[np.int32]) -> npt.NDArray[Float]:
+    """Rows of a table of floats of shape (n, f), in its type, of shape (len(rows), f); NaN for row -1."""
     if not len(table):
-        return np.full((len(rows), table.shape[1]), np.nan, np.float32)
+        return np.full((len(rows), table.shape[1]), np.nan, table.dtype)
     out = table.take(rows, axis=0, mode="clip")
     out[rows < 0] = np.nan
     return out

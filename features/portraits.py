@@ -9,7 +9,8 @@ import numpy.typing as npt
 from dataset.persistence import Saved
 from dataset.snapshot import Histories, Requests, Snapshot
 from features.births import births, log_days
-from features.lookup import Lookup
+from features.lookup import Lookup, gather
+from features.trails import bounds, changes
 
 TRAITS: Final = ("events", "absence", "tenure", "item_age", "price", "rating")
 """log1p of the number of events, log1p of the days since the newest and since the first, and means over the
@@ -25,31 +26,24 @@ class ItemTraits(Saved):
     Parameters
     ----------
     items : Lookup
-    born : float64 array of shape (len(items),)
-        Launch or first event, whichever is earlier, in seconds since 1970 UTC; NaN where there is neither.
-    log_price : float64 array of shape (len(items),)
-        NaN where unknown.
+    table : float64 array of shape (len(items), 2)
+        When the item appeared, as of `births`, and log1p of its price; NaN where unknown.
     """
 
     items: Lookup
-    born: npt.NDArray[np.float64]
-    log_price: npt.NDArray[np.float64]
+    table: npt.NDArray[np.float64]
 
     @classmethod
     def of(cls, snapshot: Snapshot, items: Lookup) -> Self:
         """As of a snapshot."""
         price = snapshot.items.price[items.codes].astype(np.float64)
-        return cls(items, births(snapshot, items), np.log1p(price))
+        return cls(items, np.column_stack([births(snapshot, items), np.log1p(price)]))
 
     def before_events(self, history: Histories) -> npt.NDArray[np.float64]:
         """Portrait of the user of each event from strictly earlier moments, (n, t); NaN at the first."""
-        n = len(history.item)
-        start = history.offsets[:-1].repeat(history.lengths)
-        # Steps count the user's later events, so that they are equal within a moment and differ between two.
-        new = np.ones(n, bool)
-        new[1:] = (history.step[1:] != history.step[:-1]) | (start[1:] != start[:-1])
-        moment = np.maximum.accumulate(np.where(new, np.arange(n), 0))
-        return self._portraits(history, start, moment, history.time)
+        first = history.offsets[:-1].repeat(history.lengths)
+        moment, _ = bounds(changes(history.query) | changes(history.time))
+        return self._portraits(history, first, moment, history.time)
 
     def of_queries(self, requests: Requests) -> npt.NDArray[np.float64]:
         """Portrait of the user of each query, (m, t); NaN for those without history."""
@@ -82,10 +76,5 @@ class ItemTraits(Saved):
 
     def _of_events(self, history: Histories) -> tuple[npt.NDArray[np.float64], ...]:
         """Age and price of each event's item, and the rating given; NaN where unknown."""
-        row = self.items.rows(history.item)
-        if not len(self.items):
-            nothing = np.full(len(row), np.nan)
-            return nothing, nothing, history.value.astype(np.float64)
-        born = np.where(row >= 0, self.born[row], np.nan)
-        price = np.where(row >= 0, self.log_price[row], np.nan)
+        born, price = gather(self.table, self.items.rows(history.item)).T
         return log_days(history.time - born), price, history.value.astype(np.float64)

@@ -79,12 +79,12 @@ class Trails:
     @cached_property
     def of_user(self) -> Bounds:
         """First event of the user of each event, and the one behind the last; int64 of shape (n,)."""
-        return _bounds(_changes(self.user))
+        return bounds(changes(self.user))
 
     @cached_property
     def moment(self) -> Bounds:
         """First event in the moment of each event, and the one behind the last; int64 of shape (n,)."""
-        return _bounds(_changes(self.user) | _changes(self.time))
+        return bounds(changes(self.user) | changes(self.time))
 
     def ahead(self, window: int, gap_decay: float) -> Reach:
         """The rest of the moment, and later moments with fewer than `window` events before them.
@@ -119,14 +119,14 @@ class Trails:
         return Reach(*self.of_user, np.ones(1, np.float32))
 
 
-def _changes(values: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+def changes(values: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
     """Whether each value differs from the one before; True for the first."""
     out = np.ones(len(values), bool)
     out[1:] = values[1:] != values[:-1]
     return out
 
 
-def _bounds(starts: npt.NDArray[np.bool_]) -> Bounds:
+def bounds(starts: npt.NDArray[np.bool_]) -> Bounds:
     """First and behind-the-last position of the run that each position lies in."""
     first = np.flatnonzero(starts)
     lengths = np.diff(np.append(first, len(starts)))

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from dataset.errors import ParameterError
-from dataset.snapshot import Histories
 from features.audience import Audience
 from features.portraits import TRAITS
 
@@ -112,8 +111,7 @@ def test_whoever_else_is_in_the_block_changes_no_bit(shop) -> None:  # type: ign
 
 def test_events_of_one_moment_know_nothing_of_each_other(shop) -> None:  # type: ignore[no-untyped-def]
     snapshot = shop.snapshot(1)
-    history = Histories.of(snapshot.history, len(snapshot.users), snapshot.event_weights)
-    portraits = Audience().fit(snapshot, {}, ()).traits.before_events(history)
+    portraits = Audience().fit(snapshot, {}, ()).traits.before_events(snapshot.fitted_histories)
     user, time = snapshot.history.user, snapshot.history.time
     same = np.flatnonzero((user[1:] == user[:-1]) & (time[1:] == time[:-1]))
     assert len(same)
