@@ -28,6 +28,9 @@ def reduced(config: DictConfig) -> DictConfig:
         return config
     config = copy.deepcopy(config)
     with open_dict(config):
+        for part in (config[name] for name in config if name != "hydra"):
+            if OmegaConf.is_config(part):
+                OmegaConf.resolve(part)  # what remains may be built of what is left out
         for path in paths:
             _remove(config, path)
         config.without = None  # so that what is left can be composed and built again
@@ -68,7 +71,6 @@ def _remove(config: DictConfig, path: str) -> None:
             f"features.families or features.exclude. Got {path}, which can be changed but not left out."
         )
     else:
-        OmegaConf.resolve(nodes[1])  # first: what remains may be built of what is left out
         del nodes[-2][name]
 
 

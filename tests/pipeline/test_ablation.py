@@ -170,3 +170,11 @@ def test_what_is_built_of_a_part_stays_when_the_part_goes() -> None:
     left = reduced(composed("retrieval=reviews", "without=retrieval.sources.transitions"))
     sources = plain(composed("retrieval=reviews"))["retrieval"]["sources"]
     assert plain(left)["retrieval"]["sources"] == {k: v for k, v in sources.items() if k != "transitions"}
+
+
+def test_a_baseline_that_shows_a_source_stays_when_the_source_goes() -> None:
+    overrides = ("experiment=sephora", "dataset.path=var", "without=retrieval.sources.linear")
+    left = reduced(composed(*overrides))
+    assert "linear" not in left.retrieval.sources
+    assert plain(left)["baselines"] == plain(composed(*overrides))["baselines"]
+    assert experiment_of(left).baselines.keys() >= {"linear", "companions"}
