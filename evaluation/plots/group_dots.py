@@ -1,15 +1,20 @@
 """Means by group, of one run or of two."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from matplotlib.axes import Axes
 
 from evaluation.plots.drawing import COLOURS, MARKERS, QUIET, Plot, label_rows, plot, short, whisker
 
+FEWEST: Final = 20
+
 
 def group_dots(runs: Mapping[str, Mapping[str, Mapping[str, Any]]], metric: str) -> Plot | None:
     """Means with intervals by group, the first run as dots, a second as squares; None without any.
+
+    A group of fewer than `FEWEST` has its name and its size alone: an interval over a handful says nothing,
+    and would be drawn at the cost of all others.
 
     Parameters
     ----------
@@ -25,7 +30,8 @@ def group_dots(runs: Mapping[str, Mapping[str, Mapping[str, Any]]], metric: str)
             colour = COLOURS[0] if at == 0 else QUIET
             shift = (at - (len(runs) - 1) / 2) * 0.26
             for label, figures in groups.items():
-                whisker(axes, figures, labels.index(label) + shift, colour, MARKERS[at], hollow=at > 0)
+                if figures["n"] >= FEWEST:
+                    whisker(axes, figures, labels.index(label) + shift, colour, MARKERS[at], hollow=at > 0)
         axes.set_xlim(left=0)
         label_rows(axes, [f"{short(label, 20)}  ({n:,})" for label, n in sizes.items()], narrow)
         axes.set_xlabel(metric)

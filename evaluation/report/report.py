@@ -7,7 +7,7 @@ import jinja2
 
 from evaluation.plots.drawing import COLOURS, Plot
 from evaluation.plots.forest import forest
-from evaluation.plots.group_dots import group_dots
+from evaluation.plots.group_dots import FEWEST, group_dots
 from evaluation.plots.loss_bars import losses_view
 from evaluation.plots.recall_curves import recall_curves
 from evaluation.report.content import ReportContent
@@ -83,6 +83,7 @@ def _plots(content: ReportContent) -> dict[str, Any]:
         "forest": forest(_headline_differences(metrics, order, k), f"nDCG@{k}"),
         "curves": recall_curves(metrics.get("retrieval", {})),
         "losses": losses_view(metrics.get("losses")),
+        "fewest": FEWEST,
         "dots": _dots(content, [run for run in (MAIN_RUN, baseline) if run is not None]),
     }
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from evaluation.plots.forest import forest
-from evaluation.plots.group_dots import group_dots
+from evaluation.plots.group_dots import FEWEST, group_dots
 from evaluation.plots.recall_curves import recall_curves
 from evaluation.report.content import ReportContent
 from evaluation.report.report import render
@@ -200,6 +200,19 @@ def test_plots_of_nothing():
     assert forest({"ease": NOTHING}, "nDCG@10") is None
     assert recall_curves({}) is None
     assert group_dots({}, "nDCG@10") is None
+
+
+def test_a_handful_of_users_does_not_set_the_scale():
+    def drawn(n):
+        groups = {"many": {**interval(0.05), "n": 900}, "few": {**interval(0.9), "n": n}}
+        plot = group_dots({"two_stage": groups}, "nDCG@10")
+        return base64.b64decode(plot.wide.partition(",")[2]).decode()
+
+    small, large = drawn(FEWEST - 1), drawn(FEWEST)
+    assert f"few  ({FEWEST - 1})" in small
+    assert f"few  ({FEWEST})" in large
+    assert ">0.8<" in large
+    assert ">0.8<" not in small
 
 
 def test_many_sources_are_all_told_apart():
