@@ -89,9 +89,8 @@ class Experiment:
         metrics |= {"losses": measured.losses.section(self.evaluation.headline), "groups": by_group}
         metrics |= {"beyond_accuracy": beyond, "skew": self._skew(fitted, measured)}
         with watch.stage("report"):
-            content = self._content(metrics, prepared, split, fitted, config, name)
-            write_text(folder.path / "report.html", render(content))
-            write_text(folder.path / "model_card.md", render_model_card(content))
+            # First what took hours: the report is drawn of it, and may fail.
+            write_json(folder.path / "metrics.json", metrics)
             write_lists(
                 folder.path / "lists.parquet", prepared.dataset, split.test, measured.runs["two_stage"]
             )
@@ -101,6 +100,9 @@ class Experiment:
             if fitted.ladder is not None:
                 write_json(folder.path / "ladder.json", fitted.ladder.as_json())
                 folder.log("ladder", rungs={rung.name: rung.events for rung in fitted.ladder.rungs})
+            content = self._content(metrics, prepared, split, fitted, config, name)
+            write_text(folder.path / "report.html", render(content))
+            write_text(folder.path / "model_card.md", render_model_card(content))
         metrics |= {"seconds": {**watch.seconds, "total": watch.total}, "peak_rss_mb": peak_rss_mb()}
         metrics["seconds_inside_blocks"] = dict(watch.inside_blocks)
         metrics["peak_rss_mb_after"] = dict(watch.peak_mb)

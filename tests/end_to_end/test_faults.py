@@ -21,6 +21,7 @@ from pipeline.lists_folder import CERTIFICATE, PARTS, SUCCESS, ListsFolder
 from pipeline.preparation import load
 from pipeline.publishing.lists import FinishedLists
 from pipeline.run_folder import RunFolder
+from pipeline.two_stage import FittedTwoStage
 from tests.end_to_end.commands import QUICK, SHOP, SMALL, TREES, Command, Outcome
 from tests.end_to_end.test_prepare import written
 
@@ -205,8 +206,21 @@ def test_a_full_disk(refused: Callable[..., str], monkeypatch: pytest.MonkeyPatc
         raise OSError(28, "No space left on device", "model.txt")
 
     monkeypatch.setattr("pipeline.experiment.write_folder", full)
-    monkeypatch.setattr("pipeline.experiment.render", lambda content: "")
     assert "No space left on device" in refused(5)
+
+
+def test_a_report_that_fails_costs_no_figures(
+    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(content: object) -> str:
+        raise OSError(28, "No space left on device", "report.html")
+
+    monkeypatch.setattr("pipeline.experiment.render", full)
+    assert "No space left on device" in refused(5)
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["runs"]["two_stage"]["ndcg@10"]["mean"] > 0
+    assert FittedTwoStage.load(tmp_path / "run" / "model").ranker.features
+    assert {"lists.parquet", "queries.parquet"} <= {file.name for file in (tmp_path / "run").iterdir()}
 
 
 def test_a_process_of_its_own_ends_the_same_way(tmp_path: Path) -> None:
