@@ -13,6 +13,9 @@ from dataset.snapshot import Histories
 from dataset.users import Users
 from evaluation.intervals import bootstrap
 
+FEWEST: Final = 20
+"""Queries in a group below which its interval says nothing."""
+
 UNKNOWN: Final = "unknown"
 OTHER: Final = "other"
 HISTORY_EDGES: Final = (2, 5, 10)
@@ -102,7 +105,7 @@ def price_groups(histories: Histories, price: npt.NDArray[np.float32]) -> Catego
 
 
 def attribute_groups(
-    users: Users, user: npt.NDArray[np.int32], *, max_labels: int = 12, min_queries: int = 20
+    users: Users, user: npt.NDArray[np.int32], *, max_labels: int = 12, min_queries: int = FEWEST
 ) -> dict[str, Categorical]:
     """Label queries by each attribute that their users have.
 
@@ -115,7 +118,7 @@ def attribute_groups(
     max_labels : int
         Rarer labels than the `max_labels` most frequent become "other"; a single one stays.
     min_queries : int
-        Labels of fewer queries become "other" too: an interval over a handful says nothing.
+        Labels of fewer queries become "other" too.
 
     Returns
     -------

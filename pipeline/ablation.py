@@ -1,9 +1,11 @@
 """Leaving parts of an experiment out by their path: `without=retrieval.sources.ease`."""
 
 import copy
+from collections.abc import Iterable
 from typing import Any, Final
 
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from dataset.errors import ConfigurationError
 
@@ -26,13 +28,11 @@ def reduced(config: DictConfig) -> DictConfig:
     paths = left_out(config)
     if not paths:
         return config
-    config = copy.deepcopy(config)
+    whole, config = config, copy.deepcopy(config)
     with open_dict(config):
-        for part in (config[name] for name in config if name != "hydra"):
-            if OmegaConf.is_config(part):
-                OmegaConf.resolve(part)  # what remains may be built of what is left out
         for path in paths:
             _remove(config, path)
+        _restore_references(config, whole)
         config.without = None  # so that what is left can be composed and built again
     return config
 
@@ -72,6 +72,26 @@ def _remove(config: DictConfig, path: str) -> None:
         )
     else:
         del nodes[-2][name]
+
+
+def _restore_references(node: Any, whole: Any) -> None:
+    """Give references that lead nowhere now what they led to; the others still follow what they lead to."""
+    keys: Iterable[Any] = node if isinstance(node, DictConfig) else range(len(node))
+    for key in keys:
+        if OmegaConf.is_interpolation(node, key):
+            if _followed(node, key) is None and (value := _followed(whole, key)) is not None:
+                node[key] = value
+        elif not OmegaConf.is_missing(node, key) and OmegaConf.is_config(node[key]):
+            _restore_references(node[key], whole[key])
+
+
+def _followed(node: Any, key: Any) -> Any:
+    """What a reference leads to, by itself; None where it leads nowhere."""
+    try:
+        value = node[key]
+        return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+    except OmegaConfBaseException:
+        return None
 
 
 def _is_component(node: object) -> bool:

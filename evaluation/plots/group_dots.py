@@ -1,20 +1,18 @@
 """Means by group, of one run or of two."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from matplotlib.axes import Axes
 
+from evaluation.groups import FEWEST
 from evaluation.plots.drawing import COLOURS, MARKERS, QUIET, Plot, label_rows, plot, short, whisker
-
-FEWEST: Final = 20
 
 
 def group_dots(runs: Mapping[str, Mapping[str, Mapping[str, Any]]], metric: str) -> Plot | None:
     """Means with intervals by group, the first run as dots, a second as squares; None without any.
 
-    A group of fewer than `FEWEST` has its name and its size alone: an interval over a handful says nothing,
-    and would be drawn at the cost of all others.
+    A group of fewer than `FEWEST` has its name and its size alone; its interval would set the scale for all.
 
     Parameters
     ----------

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 import jinja2
 
+from evaluation.groups import FEWEST
 from evaluation.plots.drawing import COLOURS, Plot
 from evaluation.plots.forest import forest
-from evaluation.plots.group_dots import FEWEST, group_dots
+from evaluation.plots.group_dots import group_dots
 from evaluation.plots.loss_bars import losses_view
 from evaluation.plots.recall_curves import recall_curves
 from evaluation.report.content import ReportContent

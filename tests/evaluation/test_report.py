@@ -8,8 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from evaluation.groups import FEWEST
 from evaluation.plots.forest import forest
-from evaluation.plots.group_dots import FEWEST, group_dots
+from evaluation.plots.group_dots import group_dots
 from evaluation.plots.recall_curves import recall_curves
 from evaluation.report.content import ReportContent
 from evaluation.report.report import render

@@ -178,3 +178,9 @@ def test_a_baseline_that_shows_a_source_stays_when_the_source_goes() -> None:
     assert "linear" not in left.retrieval.sources
     assert plain(left)["baselines"] == plain(composed(*overrides))["baselines"]
     assert experiment_of(left).baselines.keys() >= {"linear", "companions"}
+
+
+def test_what_is_built_of_a_part_that_stays_follows_it_on() -> None:
+    left = reduced(composed("retrieval=reviews", "without=retrieval.sources.ease"))
+    OmegaConf.update(left, "retrieval.sources.transitions.window", 3)
+    assert plain(left)["retrieval"]["sources"]["blend"]["parts"]["transitions"]["window"] == 3
