@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,8 @@ from ranking.lambdamart import FittedLambdaMart, LambdaMart
 from ranking.ranker import TrainingTables, Watch, nobody
 from ranking.sampling import Sampling
 from ranking.scorers.scorer import Scorer
+
+_JUDGED: Final = 3  # members of a bag that only has to be judged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +57,16 @@ class Bagged:
         return self.refitted(self.stopped(lambda: built, threads, watch), lambda: built, threads)
 
     def stopped(self, tables: TrainingTables, threads: int, watch: Watch = nobody) -> "FittedBag":
-        """Members that have not seen validation but to stop there."""
+        """Members that have not seen validation but to stop there.
+
+        Where none stops, they are there to be judged alone, and the first few are told from all by little:
+        only these are trained.
+        """
         built = tables()
+        n = self.members if self.of.needs_validation else min(self.members, _JUDGED)
         fitted = {
             name: member.stopped(lambda: built, threads, nobody if number else watch)
-            for number, (name, member) in enumerate(self._specifications.items())
+            for number, (name, member) in enumerate(islice(self._specifications.items(), n))
         }
         return FittedBag(fitted)
 
@@ -66,6 +75,8 @@ class Bagged:
         built = tables()
         again = {
             name: member.refitted(stopped.members[name], lambda: built, threads)
+            if name in stopped.members
+            else member.unstopped(lambda: built, threads)
             for name, member in self._specifications.items()
         }
         return FittedBag(again)

@@ -140,13 +140,26 @@ class LambdaMart:
         self, stopped: "FittedLambdaMart", tables: TrainingTables, threads: int
     ) -> "FittedLambdaMart":
         """Train once more on validation too, as many trees; what was given, without `refit` or validation."""
-        training, validation = tables()
         if not self.refit or not stopped.validation_curve:
             return stopped
-        parameters = self._parameters(stopped.features, threads)
-        everything = to_lightgbm(RankingTable.concatenate([validation, *usable(training)]), parameters)
-        booster = lgb.train(parameters, everything, num_boost_round=stopped.n_trees)
-        return _fitted(booster, stopped.validation_curve)
+        return self._on_everything(tables, threads, stopped.n_trees, stopped.validation_curve)
+
+    @property
+    def needs_validation(self) -> bool:
+        """Whether validation counts the trees or stays unseen; if not, one training on everything does."""
+        return not self.refit or self.stop_after is not None
+
+    def unstopped(self, tables: TrainingTables, threads: int) -> "FittedLambdaMart":
+        """Train on validation too at once, all trees; as `fit` ends, where it does not need validation."""
+        return self._on_everything(tables, threads, self.num_trees)
+
+    def _on_everything(
+        self, tables: TrainingTables, threads: int, n_trees: int, curve: tuple[float, ...] = ()
+    ) -> "FittedLambdaMart":
+        training, validation = tables()
+        everything = RankingTable.concatenate([validation, *usable(training)])
+        parameters = self._parameters(everything.features.names, threads)
+        return _fitted(lgb.train(parameters, to_lightgbm(everything, parameters), n_trees), curve)
 
     def _parameters(self, names: Sequence[str], threads: int) -> dict[str, Any]:
         parameters: dict[str, Any] = {

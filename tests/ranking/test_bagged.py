@@ -40,3 +40,20 @@ def test_the_tables_are_built_once_and_the_first_member_is_watched() -> None:
 def test_importance_is_a_share() -> None:
     shares = Bagged(of=OF, members=2).fit(tables, 1).importance()
     assert abs(sum(shares.values()) - 1) < 1e-9
+
+
+def test_where_none_stops_a_few_are_judged_and_all_are_what_they_would_be_alone() -> None:
+    of = replace(OF, stop_after=None)
+    judged = Bagged(of=of, members=4).stopped(tables, 1)
+    bag = Bagged(of=of, members=4).refitted(judged, tables, 1)
+    assert list(judged.members) == ["member_0", "member_1", "member_2"]
+    assert [member.model for member in bag.members.values()] == [
+        replace(of, seed=seed).fit(tables, 1).model for seed in range(4)
+    ]
+
+
+def test_without_a_second_training_all_members_are_in_the_bag_that_is_judged() -> None:
+    of = replace(OF, stop_after=None, refit=False)
+    judged = Bagged(of=of, members=4).stopped(tables, 1)
+    assert len(judged.members) == 4
+    assert Bagged(of=of, members=4).refitted(judged, tables, 1) == judged
