@@ -22,7 +22,7 @@ from pipeline.preparation import prepare
 from pipeline.preparation.shown import show
 from pipeline.progress import Stopwatch, output
 from pipeline.run_folder import RunFolder
-from pipeline.sweep import others_go_on
+from pipeline.sweep import is_one_of_many, others_go_on
 from pipeline.two_stage import TwoStage
 
 Value = TypeVar("Value")
@@ -36,16 +36,27 @@ def run_experiment(config: DictConfig) -> dict[str, Any]:
     text = resolved(config)
     experiment = experiment_of(config)
     watch = experiment.recommender.stopwatch
-    run = RunFolder.begin(folder, text)
-    if absent:
-        run.log("left_out", parts=absent)
-    metrics = experiment.run(run, text, str(config.run.name))
-    console = output()
-    console.print(results_table(metrics, experiment.evaluation.headline))
-    console.print(losses_table(metrics["losses"]))
-    console.print(f"{watch.total:.1f} s, peak {metrics['peak_rss_mb']:,.0f} MB", highlight=False)
-    console.print(f"Report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
+    metrics = _left(experiment, folder, text) if is_one_of_many() else None
+    if metrics is None:
+        run = RunFolder.begin(folder, text)
+        if absent:
+            run.log("left_out", parts=absent)
+        metrics = experiment.run(run, text, str(config.run.name))
+        console = output()
+        console.print(results_table(metrics, experiment.evaluation.headline))
+        console.print(losses_table(metrics["losses"]))
+        console.print(f"{watch.total:.1f} s, peak {metrics['peak_rss_mb']:,.0f} MB", highlight=False)
+        console.print(f"Report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
     check_skew(metrics["skew"])  # last, so that what fails can be looked at
+    return metrics
+
+
+def _left(experiment: Experiment, folder: Path, config: str) -> dict[str, Any] | None:
+    """What this very run left in its folder before the sweep was cut off; None where it has to be run."""
+    metrics = experiment.left(RunFolder(folder), config)
+    if metrics is not None:
+        why = "whole, of the same configuration, data, code and libraries; it is not run again"
+        output().print(f"{folder} is there, {why}.", highlight=False, markup=False, soft_wrap=True)
     return metrics
 
 

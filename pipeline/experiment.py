@@ -1,5 +1,6 @@
 """The main job: data to split to fitted recommender to figures and report."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from evaluation.sections import MAIN_RUN
 from evaluation.skew import skew_section
 from evaluation.specification import Evaluation, ItemFacts
 from evaluation.standing import best_baseline
-from pipeline.artefacts import write_folder, write_json, write_text
+from pipeline.artefacts import MANIFEST, write_folder, write_json, write_text
 from pipeline.measurement import Measured, measure, two_stage_lists
 from pipeline.preparation import Prepared, load
 from pipeline.progress import Stopwatch, peak_rss_mb
@@ -68,10 +69,7 @@ class Experiment:
     def run(self, folder: RunFolder, config: str, name: str) -> dict[str, Any]:
         """Do it all and fill the run's folder; returns the metrics."""
         watch = self.recommender.stopwatch
-        with watch.stage("preparation"):
-            prepared = load(
-                self.source, self.recommender.cache, self.seed, self.cleaning, Stopwatch(watch.console)
-            )
+        prepared = self._prepared()
         with watch.stage("split"):
             split = self.splitter.split(prepared.dataset)
         folder.log("split", queries=len(split.test.queries), history=len(split.test.history))
@@ -112,6 +110,15 @@ class Experiment:
         )
         return metrics
 
+    def left(self, folder: RunFolder, config: str) -> dict[str, Any] | None:
+        """The metrics of this very run, where it is in the folder already; None where it has to be run."""
+        if not (folder.path / MANIFEST).exists():
+            return None
+        if not folder.holds(config, self._prepared().dataset.digest):
+            return None
+        metrics: dict[str, Any] = json.loads((folder.path / "metrics.json").read_text(encoding="utf-8"))
+        return metrics
+
     def judge(self, split: Split, metric: str, watch: Watch = nobody) -> npt.NDArray[np.float64]:
         """One metric of the two-stage lists, as `run` measures it, without anything beside it.
 
@@ -134,6 +141,13 @@ class Experiment:
         lists = two_stage_lists(self.recommender, fitted, test, self._past(split), measure_of.k)
         values = measure_of(hit_matrix(lists, test.truth), test.truth.items.lengths)
         return np.where(test.is_warm, values, np.nan)
+
+    def _prepared(self) -> Prepared:
+        watch = self.recommender.stopwatch
+        with watch.stage("preparation"):
+            return load(
+                self.source, self.recommender.cache, self.seed, self.cleaning, Stopwatch(watch.console)
+            )
 
     def _measure(self, dataset: Dataset, split: Split, fitted: FittedTwoStage) -> Measured:
         past, depth = self._past(split), self.evaluation.depth

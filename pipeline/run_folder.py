@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from dataset.errors import ArtefactError, ConfigurationError, ResourceError
 from pipeline.artefacts import MANIFEST, checksums, read_manifest, verify, write_json, write_text
+from pipeline.fingerprint import fingerprint_of_code
 
 LIBRARIES: Final = ("faiss-cpu", "hydra-core", "lightgbm", "numba", "numpy", "pandas", "pyarrow", "scipy")
+_CODE: Final = ("dataset", "features", "retrieval", "ranking", "evaluation", "pipeline")
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,27 @@ class RunFolder:
     def finish(self, facts: Mapping[str, Any]) -> None:
         """Write the manifest, last: facts, versions, and the checksum of every file."""
         self.log("finished")
-        write_json(self.path / MANIFEST, {**facts, **provenance(), "files": checksums(self.path)})
+        facts = {**facts, **provenance(), "code": fingerprint_of_code(*_CODE)}
+        write_json(self.path / MANIFEST, {**facts, "files": checksums(self.path)})
+
+    def holds(self, config: str, data: str) -> bool:
+        """Whether a run is there, whole, that would come out the same if it were run again.
+
+        Parameters
+        ----------
+        config : str
+            Resolved, as `begin` writes it.
+        data : str
+            Digest of the tables.
+        """
+        try:
+            manifest = self.read()
+            is_asked = (self.path / "config.yaml").read_text(encoding="utf-8") == config
+        except ArtefactError:
+            return False
+        now = provenance() | {"code": fingerprint_of_code(*_CODE), "data": data}
+        made_with = ("data", "code", "glowrank", "python", "libraries")
+        return is_asked and all(manifest.get(name) == now[name] for name in made_with)
 
     def read(self) -> dict[str, Any]:
         """The manifest, after every file that it lists has been verified."""

@@ -43,13 +43,18 @@ class JobFailedError(Exception):
         self.exit_code = exit_code
 
 
+def is_one_of_many() -> bool:
+    """Whether the job at work is one of a sweep."""
+    return HydraConfig.get().mode is RunMode.MULTIRUN
+
+
 @contextmanager
 def others_go_on() -> Iterator[None]:
     """Let a user's mistake end its own job alone, where the job is one of a sweep."""
     try:
         yield
     except GlowrankError as error:
-        if HydraConfig.get().mode is not RunMode.MULTIRUN:
+        if not is_one_of_many():
             raise
         raise JobFailedError(str(error), error.exit_code) from error
 

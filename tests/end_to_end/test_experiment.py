@@ -201,6 +201,30 @@ def test_a_sweep_ends_in_a_table(glowrank: Command, cache: str, tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_plots")
+def test_a_sweep_that_was_cut_off_goes_on(glowrank: Command, cache: str, tmp_path: Path) -> None:
+    arguments = ("-m", *SMALL, *TREES, *QUICK, cache, f"run.dir={tmp_path / 'sweep'}")
+    whole = glowrank("experiment", *arguments, "ranking.num_leaves=3,4")
+    assert whole.code == 0, whole.err
+    first, second = tmp_path / "sweep" / "0", tmp_path / "sweep" / "1"
+    made = {path: path.stat().st_mtime_ns for path in first.rglob("*")}
+    (second / "manifest.json").unlink()  # as though it had been killed there
+
+    again = glowrank("experiment", *arguments, "ranking.num_leaves=3,4")
+    assert again.code == 0, again.err
+    assert f"{first} is there, whole" in again.out
+    assert f"{second} is there" not in again.out
+    assert {path: path.stat().st_mtime_ns for path in first.rglob("*")} == made
+    verify(second, read_manifest(second)["files"])
+    table = json.loads((tmp_path / "sweep" / "sweep.json").read_text(encoding="utf-8"))
+    assert [entry["runs"] for entry in table] == [results_of(folder)["runs"] for folder in (first, second)]
+
+    other = glowrank("experiment", *arguments, "ranking.num_leaves=5,4")
+    assert f"{first} is there" not in other.out
+    assert f"{second} is there, whole" in other.out
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_runs(glowrank: Command, cache: str, tmp_path: Path, name: str) -> None:
     text = (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
