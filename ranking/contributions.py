@@ -1,4 +1,4 @@
-"""What each family of features adds to a score: the trees' own account of it."""
+"""What each family of features adds to a score: the ranker's own account of it."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +10,9 @@ import numpy.typing as npt
 from dataset.errors import ArtefactError, ConfigurationError
 from dataset.feature_matrix import FeatureMatrix
 from ranking.bagged import FittedBag
+from ranking.blended import FittedBlend
 from ranking.cascade import FittedCascade
+from ranking.conditional_logit import FittedConditionalLogit
 from ranking.contributions_kernels import Paths
 from ranking.lambdamart import FittedLambdaMart, ordered
 from ranking.scorers.scorer import UnsupportedError
@@ -66,10 +68,10 @@ class Contributions:
 
 
 def contributions(ranker: Any, features: FeatureMatrix) -> Contributions | None:
-    """What each family of features adds to the scores that a fitted ranker gives; None if it has no trees.
+    """What each family of features adds to the scores that a fitted ranker gives; None if it does not tell.
 
-    The mean over a bag is the mean of what its members say. Behind a cascade, the full model speaks: it is
-    what scores all that gets into a list.
+    The mean over a bag is the mean of what its members say, and a blend adds as its scores do. Behind a
+    cascade, the full model speaks: it is what scores all that gets into a list.
 
     Parameters
     ----------
@@ -87,25 +89,47 @@ def contributions(ranker: Any, features: FeatureMatrix) -> Contributions | None:
     Lundberg, Erion and Lee, "Consistent individualized feature attribution for tree ensembles", 2018,
     algorithm 2; the sum over a family is the family's part since the values are additive (section 2.1).
     """
-    members = _members(ranker)
-    if not members:
+    if not isinstance(ranker, _TELLING):
         return None
     family_of = [name.partition(".")[0] for name in features.names]
     families = tuple(dict.fromkeys(family_of))
     if BASE in families:
         raise ConfigurationError(f"A family of features must not be called {BASE!r} where reasons are full.")
-    total = np.zeros((len(features.values), 1 + len(families)))
-    for member in members:
-        total += _of_trees(member, features, families)
-    return Contributions((BASE, *families), total / len(members))
+    return Contributions((BASE, *families), _of(ranker, features, families))
 
 
-def _members(ranker: Any) -> list[FittedLambdaMart]:
-    if isinstance(ranker, FittedCascade):
-        return _members(ranker.full)
-    if isinstance(ranker, FittedBag):
-        return list(ranker.members.values())
-    return [ranker] if isinstance(ranker, FittedLambdaMart) else []
+_TELLING: Final = (FittedCascade, FittedBag, FittedBlend, FittedConditionalLogit, FittedLambdaMart)
+
+
+def _of(ranker: Any, features: FeatureMatrix, families: tuple[str, ...]) -> npt.NDArray[np.float64]:
+    """The base and each family's part of a score, float64 of shape (n, 1 + len(families))."""
+    match ranker:
+        case FittedCascade():
+            return _of(ranker.full, features, families)
+        case FittedBag():
+            total = np.zeros((len(features.values), 1 + len(families)))
+            for member in ranker.members.values():
+                total += _of_trees(member, features, families)
+            return total / len(ranker.members)
+        case FittedBlend():
+            trees = _of(ranker.of, features, families)
+            logit = _of_logit(ranker.logit, features, families)
+            return trees + ranker.weight * logit
+        case FittedConditionalLogit():
+            return _of_logit(ranker, features, families)
+        case _:
+            return _of_trees(ranker, features, families)
+
+
+def _of_logit(
+    logit: FittedConditionalLogit, features: FeatureMatrix, families: tuple[str, ...]
+) -> npt.NDArray[np.float64]:
+    """What stands at its mean adds nothing, so the base is 0."""
+    group = [1 + families.index(name.partition(".")[0]) for name in logit.features]
+    out = np.zeros((len(features.values), 1 + len(families)))
+    parts = logit.parts(features, np.array(group, np.int64))
+    out[:, : parts.shape[1]] = parts
+    return out
 
 
 def _of_trees(

@@ -3,7 +3,9 @@
 import pytest
 
 from ranking.bagged import Bagged
+from ranking.blended import Blended
 from ranking.cascade import Cascade
+from ranking.conditional_logit import ConditionalLogit
 from ranking.lambdamart import LambdaMart
 from ranking.reciprocal_rank_fusion import ReciprocalRankFusion
 from ranking.retrieval_order import RetrievalOrder
@@ -38,6 +40,23 @@ class TestCascade(RankerContract):
     ranker = Cascade(
         of=LambdaMart(**SMALL), short=LambdaMart(**SMALL), reads=("pair.*",), keep=(1000,), max_loss=1.0
     )
+
+
+class TestConditionalLogit(RankerContract):
+    ranker = ConditionalLogit()
+
+
+class TestConditionalLogitWithProducts(RankerContract):
+    ranker = ConditionalLogit(l2=0.01, products=("pair.s*", "item.noise", "absent.column"))
+
+
+@pytest.mark.slow
+class TestBlended(RankerContract):
+    ranker = Blended(of=Bagged(of=LambdaMart(**SMALL, row_fraction=0.7), members=2))
+
+
+class TestBlendedWithOneTraining(RankerContract):
+    ranker = Blended(of=LambdaMart(**SMALL), logit=ConditionalLogit(products=("pair.signal",)), weight=1.0)
 
 
 class TestReciprocalRankFusion(RankerContract):
