@@ -1,7 +1,7 @@
 """Trees and a linear model, of one voice."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -27,14 +27,14 @@ class Blended:
 
     Parameters
     ----------
-    of : LambdaMart or Bagged
+    trees : LambdaMart or Bagged
     logit : ConditionalLogit
         Learns from the tables that the trees learn from: its own `sampling` is not read.
     weight : float
         Of the logit's score; that of the trees counts once. Changes results.
     """
 
-    of: LambdaMart | Bagged = field(default_factory=LambdaMart)
+    trees: LambdaMart | Bagged = field(default_factory=LambdaMart)
     logit: ConditionalLogit = field(default_factory=ConditionalLogit)
     weight: float = 0.5
 
@@ -44,7 +44,7 @@ class Blended:
     @property
     def sampling(self) -> Sampling:
         """Which queries and candidates the tables hold."""
-        return self.of.sampling
+        return self.trees.sampling
 
     def fit(self, tables: TrainingTables, threads: int, watch: Watch = nobody) -> "FittedBlend":
         """Train both on the same tables; `watch` sees the trees."""
@@ -54,14 +54,14 @@ class Blended:
     def stopped(self, tables: TrainingTables, threads: int, watch: Watch = nobody) -> "FittedBlend":
         """Both before they have seen validation, but to stop there."""
         built = tables()
-        of = self.of.stopped(lambda: built, threads, watch)
-        return FittedBlend(of, self.logit.stopped(lambda: built, threads), self.weight)
+        trees = self.trees.stopped(lambda: built, threads, watch)
+        return FittedBlend(trees, self.logit.stopped(lambda: built, threads), self.weight)
 
     def refitted(self, stopped: "FittedBlend", tables: TrainingTables, threads: int) -> "FittedBlend":
         """Both trained once more on validation too."""
-        built, before = tables(), stopped.of
-        of: Any = self.of.refitted(before, lambda: built, threads)  # type: ignore[arg-type]
-        return FittedBlend(of, self.logit.refitted(stopped.logit, lambda: built, threads), self.weight)
+        built, kind = tables(), cast(Any, self.trees)
+        trees = kind.refitted(stopped.trees, lambda: built, threads)
+        return FittedBlend(trees, self.logit.refitted(stopped.logit, lambda: built, threads), self.weight)
 
 
 @dataclass(frozen=True)
@@ -70,44 +70,44 @@ class FittedBlend(Saved):
 
     Parameters
     ----------
-    of : FittedLambdaMart or FittedBag
+    trees : FittedLambdaMart or FittedBag
     logit : FittedConditionalLogit
     weight : float
         Of the logit's score.
     """
 
-    of: FittedLambdaMart | FittedBag
+    trees: FittedLambdaMart | FittedBag
     logit: FittedConditionalLogit
     weight: float
 
     @property
     def features(self) -> tuple[str, ...]:
         """Columns that both were trained on."""
-        return self.of.features
+        return self.trees.features
 
     @property
     def n_trees(self) -> int:
         """Trees of all."""
-        return self.of.n_trees
+        return self.trees.n_trees
 
     @property
     def scorers(self) -> tuple[str, ...]:
         """Which scorer adds up the trees, after any fallback."""
-        return self.of.scorers
+        return self.trees.scorers
 
     def with_scorer(self, scorer: Scorer, sample: FeatureMatrix | None = None) -> "FittedBlend":
         """The same rankers, the trees added up by another scorer: equal scores at another speed."""
-        return replace(self, of=self.of.with_scorer(scorer, sample))
+        return replace(self, trees=self.trees.with_scorer(scorer, sample))
 
     def score(self, candidates: Candidates, features: FeatureMatrix | None) -> npt.NDArray[np.float32]:
         """Weighted sum of the two, float32 of shape (len(candidates),)."""
-        trees = self.of.score(candidates, features).astype(np.float64)
+        trees = self.trees.score(candidates, features).astype(np.float64)
         both = trees + self.weight * self.logit.score(candidates, features)
         return both.astype(np.float32)
 
     def importance(self) -> dict[str, float]:
         """Mean of each feature's share in either, weighted as the scores are."""
-        trees, logit = self.of.importance(), self.logit.importance()
+        trees, logit = self.trees.importance(), self.logit.importance()
         return {
             name: (share + self.weight * logit[name]) / (1 + self.weight) for name, share in trees.items()
         }

@@ -112,7 +112,7 @@ def _of(ranker: Any, features: FeatureMatrix, families: tuple[str, ...]) -> npt.
                 total += _of_trees(member, features, families)
             return total / len(ranker.members)
         case FittedBlend():
-            trees = _of(ranker.of, features, families)
+            trees = _of(ranker.trees, features, families)
             logit = _of_logit(ranker.logit, features, families)
             return trees + ranker.weight * logit
         case FittedConditionalLogit():

@@ -228,8 +228,9 @@ def test_a_sweep_that_was_cut_off_goes_on(glowrank: Command, cache: str, tmp_pat
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_runs(glowrank: Command, cache: str, tmp_path: Path, name: str) -> None:
     text = (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
-    is_inside = any(f"/ranking: {other}" in text for other in ("bagged", "lean_cascade"))
-    trees = [tree.replace("ranking.", "ranking.of.") if is_inside else tree for tree in TREES]
+    ranking = re.search(r"/ranking: (\w+)", text)
+    inside = {"blended": "trees.of.", "lean_cascade": "of."}.get(ranking[1] if ranking else "", "")
+    trees = [tree.replace("ranking.", f"ranking.{inside}") for tree in TREES]
     chosen = (f"experiment={name}", "dataset=shop", *SHOP, *trees, *QUICK)
     outcome = glowrank("experiment", *chosen, cache, f"run.dir={tmp_path / 'run'}")
     assert outcome.code == 0, outcome.err

@@ -21,7 +21,9 @@ from pipeline.ladder.rungs import FUSION, RANKER, Rung, standing, votes
 from pipeline.two_stage import FittedTwoStage
 from ranking import LambdaMart, ReciprocalRankFusion
 from ranking.bagged import Bagged
+from ranking.blended import Blended
 from ranking.cascade import Cascade
+from ranking.conditional_logit import ConditionalLogit
 from ranking.ranker import nobody
 from ranking.retrieval_order import RetrievalOrder
 from ranking.sampling import Sampling
@@ -242,13 +244,15 @@ def test_a_ranker_without_learning_answers_everybody(split):
     assert [(rung.name, rung.events) for rung in fitted.rungs] == [("full", 0)]
 
 
-@pytest.mark.parametrize("kind", ["lambdamart", "bagged", "cascade"])
+@pytest.mark.parametrize("kind", ["lambdamart", "bagged", "cascade", "logit", "blended"])
 def test_training_in_two_steps_gives_the_same_ranker(kind):
     trees = LambdaMart(num_trees=8, stop_after=8, min_rows_a_leaf=10)
     ranking = {
         "lambdamart": trees,
         "bagged": Bagged(of=trees, members=2),
         "cascade": Cascade(of=trees, short=replace(trees, num_trees=2), reads=("pair.*",), keep=(10,)),
+        "logit": ConditionalLogit(),
+        "blended": Blended(trees=Bagged(of=trees, members=2)),
     }[kind]
     built = []
 

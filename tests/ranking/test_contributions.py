@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from dataset.errors import ArtefactError, ConfigurationError
 from dataset.feature_matrix import FeatureMatrix
 from ranking.bagged import Bagged
+from ranking.blended import Blended
 from ranking.cascade import Cascade
+from ranking.conditional_logit import ConditionalLogit
 from ranking.contributions import BASE, TOLERANCE, contributions
 from ranking.contributions_kernels import Paths
 from ranking.lambdamart import LambdaMart
@@ -25,6 +27,8 @@ TREES = LambdaMart(num_trees=15, stop_after=15, min_rows_a_leaf=10, num_leaves=1
 RANKERS = {
     "lambdamart": TREES,
     "bagged": Bagged(of=TREES, members=2),
+    "conditional_logit": ConditionalLogit(l2=0.01, products=("pair.signal",)),
+    "blended": Blended(trees=Bagged(of=TREES, members=2), logit=ConditionalLogit(l2=0.01), weight=0.7),
     "cascade": Cascade(
         of=TREES, short=replace(TREES, num_trees=2), reads=("pair.*",), keep=(12,), max_loss=1
     ),

@@ -52,11 +52,11 @@ class TestConditionalLogitWithProducts(RankerContract):
 
 @pytest.mark.slow
 class TestBlended(RankerContract):
-    ranker = Blended(of=Bagged(of=LambdaMart(**SMALL, row_fraction=0.7), members=2))
+    ranker = Blended(trees=Bagged(of=LambdaMart(**SMALL, row_fraction=0.7), members=2))
 
 
 class TestBlendedWithOneTraining(RankerContract):
-    ranker = Blended(of=LambdaMart(**SMALL), logit=ConditionalLogit(products=("pair.signal",)), weight=1.0)
+    ranker = Blended(trees=LambdaMart(**SMALL), logit=ConditionalLogit(products=("pair.signal",)), weight=1.0)
 
 
 class TestReciprocalRankFusion(RankerContract):
