@@ -16,7 +16,7 @@ from dataset.feature_matrix import FeatureMatrix
 from dataset.parameters import check_int, check_names, check_number
 from dataset.persistence import Saved
 from ranking.boosting import usable
-from ranking.conditional_logit_kernels import add_parts, standardise, sum_parts
+from ranking.conditional_logit_kernels import add_parts, moments, standardise, sum_parts
 from ranking.ranker import TrainingTables, Watch, nobody
 from ranking.sampling import Sampling
 from ranking.table import RankingTable
@@ -81,7 +81,7 @@ class ConditionalLogit:
     def _on(self, tables: Sequence[RankingTable]) -> "FittedConditionalLogit":
         table = RankingTable.concatenate(list(tables))
         names, values = table.features.names, table.features.values
-        mean, deviation = _moments(values)
+        mean, deviation = moments(values)
         deviation[[names.index(name) for name in table.features.categorical]] = np.inf  # always at their mean
         by = np.array(self._products(names), np.int64)
         x = standardise(values, mean, deviation, FARTHEST)
@@ -198,13 +198,3 @@ class FittedConditionalLogit(Saved):
         """Share of each column in the sum of the absolute weights, its products with others among them."""
         size = np.abs(self.weights[0]) + np.abs(self.weights[1:]).sum(axis=0) / FARTHEST
         return dict(zip(self.features, (size / max(size.sum(), 1e-12)).tolist(), strict=True))
-
-
-def _moments(values: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Mean and deviation of what is known of each column; a column that tells nothing has an infinite one."""
-    known = np.isfinite(values)
-    n = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, values, 0).sum(axis=0, dtype=np.float64) / n
-    square = np.where(known, (values - mean) ** 2, 0).sum(axis=0, dtype=np.float64) / n
-    deviation = np.where(square > 0, np.sqrt(square), np.inf)
-    return mean.astype(np.float32), deviation.astype(np.float32)

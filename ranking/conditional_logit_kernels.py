@@ -1,11 +1,32 @@
-"""Sums over the columns of a row, one after the other: the same for a row wherever it stands.
+"""Sums in one order, with nothing but their result in memory.
 
-A product of matrices would be faster, but its last bits hang on the rows beside.
+A product of matrices would score faster, but the last bits of a row would hang on the rows beside it.
 """
 
 import numba
 import numpy as np
 import numpy.typing as npt
+
+
+@numba.njit(cache=True)
+def moments(  # pragma: no cover - compiled
+    values: npt.NDArray[np.float32],
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Mean and deviation of what is known of each column; a column that tells nothing has an infinite one."""
+    n_rows, n_columns = values.shape
+    n, mean, square = np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns)
+    for row in range(n_rows):
+        for at in range(n_columns):
+            if np.isfinite(values[row, at]):
+                n[at] += 1
+                mean[at] += values[row, at]
+    mean /= np.maximum(n, 1)
+    for row in range(n_rows):
+        for at in range(n_columns):
+            if np.isfinite(values[row, at]):
+                square[at] += (values[row, at] - mean[at]) ** 2
+    deviation = np.where(square > 0, np.sqrt(square / np.maximum(n, 1)), np.inf)
+    return mean.astype(np.float32), deviation.astype(np.float32)
 
 
 @numba.njit(cache=True)
