@@ -66,7 +66,7 @@ def test_an_unknown_verb(glowrank: Command, verb: str) -> None:
         ("ranking.leaves=3", "ranking.leaves"),
         (
             "ranking=best",
-            "Could not find 'ranking/best'. Available options in 'ranking': bagged, cascade, lambdamart, ",
+            "Could not find 'ranking/best'. Available options in 'ranking': bagged, blended, cascade, ",
         ),
         pytest.param("rankings=lambdamart", "rankings", marks=pytest.mark.slow),
         pytest.param("~nothing", "nothing", marks=pytest.mark.slow),
