@@ -284,7 +284,7 @@ class Experiment:
 
 
 def importance_of(fitted: FittedTwoStage) -> dict[str, float]:
-    """Share of each feature in the ranker's gain; empty where it tells none."""
+    """Share of each feature in what the ranker goes by; empty where it tells none."""
     importance: dict[str, float] = getattr(fitted.ranker, "importance", dict)()
     return importance
 
