@@ -59,7 +59,7 @@ def plain(config: DictConfig) -> Any:
         (BASE, ["retrieval.budget=100", "index=hnsw", "retrieval.index.effort=64"]),
         (
             ("experiment=sephora", "dataset.path=/a b", "split.set_aside=1"),
-            ["ranking=cascade", "~ranking.members", "ranking.keep=[20,30]"],
+            ["ranking=cascade", "~ranking.trees", "~ranking.logit", "ranking.keep=[20,30]"],
         ),
         (
             ("experiment=batch", "split.set_aside=1"),
