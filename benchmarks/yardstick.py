@@ -8,7 +8,7 @@ import numpy as np
 
 from dataset.snapshot import Snapshot
 from pipeline.two_stage import FittedTwoStage
-from ranking.lambdamart import ordered
+from ranking.columns import ordered
 from retrieval.nearest import Nearest
 
 

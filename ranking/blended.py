@@ -49,7 +49,8 @@ class Blended:
     def fit(self, tables: TrainingTables, threads: int, watch: Watch = nobody) -> "FittedBlend":
         """Train both on the same tables; `watch` sees the trees."""
         built = tables()
-        return self.refitted(self.stopped(lambda: built, threads, watch), lambda: built, threads)
+        trees = self.trees.fit(lambda: built, threads, watch)
+        return FittedBlend(trees, self.logit.fit(lambda: built, threads), self.weight)
 
     def stopped(self, tables: TrainingTables, threads: int, watch: Watch = nobody) -> "FittedBlend":
         """Both before they have seen validation, but to stop there."""

@@ -15,8 +15,9 @@ from dataset.ordering import top_k_of_segments
 from dataset.parameters import check_ascending, check_int, check_names, check_number
 from dataset.persistence import Saved
 from ranking.bagged import Bagged, FittedBag
+from ranking.columns import ordered
 from ranking.expected_ndcg import expected_ndcg, expected_ranks
-from ranking.lambdamart import FittedLambdaMart, LambdaMart, ordered
+from ranking.lambdamart import FittedLambdaMart, LambdaMart
 from ranking.ranker import TrainingTables, Watch, nobody
 from ranking.sampling import Sampling
 from ranking.scorers.scorer import Scorer

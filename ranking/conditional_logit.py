@@ -11,12 +11,13 @@ from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from dataset.candidates import Candidates
-from dataset.errors import ConfigurationError, DataContractError
+from dataset.errors import ConfigurationError
 from dataset.feature_matrix import FeatureMatrix
 from dataset.parameters import check_int, check_names, check_number
 from dataset.persistence import Saved
 from ranking.boosting import usable
-from ranking.conditional_logit_kernels import add_parts, moments, standardise, sum_parts
+from ranking.columns import trained_on
+from ranking.conditional_logit_kernels import moments, standardise, sum_parts
 from ranking.ranker import TrainingTables, Watch, nobody
 from ranking.sampling import Sampling
 from ranking.table import RankingTable
@@ -157,42 +158,29 @@ class FittedConditionalLogit(Saved):
 
     def score(self, candidates: Candidates, features: FeatureMatrix | None) -> npt.NDArray[np.float32]:
         """Utility of each candidate: the difference of two is the logarithm of the odds between them."""
-        x = self.standardised(features)
-        utility: npt.NDArray[np.float64] = sum_parts(x, self.by, self.weights, FARTHEST)
-        return utility.astype(np.float32)
+        utility = self.parts(features, np.zeros(len(self.features), np.int64), 1)
+        return utility[:, 0].astype(np.float32)
 
-    def standardised(self, features: FeatureMatrix | None) -> npt.NDArray[np.float32]:
-        """The columns as the weights count them, float32 of shape (n, p).
+    def parts(
+        self, features: FeatureMatrix | None, group: npt.NDArray[np.int64], n_groups: int
+    ) -> npt.NDArray[np.float64]:
+        """What each group of columns adds to the score, float64 of shape (n, n_groups).
+
+        Parameters
+        ----------
+        features : FeatureMatrix
+        group : int64 array of shape (p,)
+            Of each column, below `n_groups`; a product counts for the column that is multiplied.
+        n_groups : int
 
         Raises
         ------
         DataContractError
             If a column that the weights belong to is missing, or one is new.
         """
-        if features is None or set(features.names) != set(self.features):
-            given = set() if features is None else set(features.names)
-            missing, extra = sorted(set(self.features) - given), sorted(given - set(self.features))
-            raise DataContractError(
-                f"The ranker needs the features that it was trained on. Missing: {missing}; unknown: {extra}."
-            )
-        at = [features.names.index(name) for name in self.features]
-        values = features.values if features.names == self.features else features.values[:, at]
-        x: npt.NDArray[np.float32] = standardise(values, self.mean, self.deviation, FARTHEST)
-        return x
-
-    def parts(self, features: FeatureMatrix, group: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """What each group of columns adds to the score, float64 of shape (n, groups).
-
-        Parameters
-        ----------
-        features : FeatureMatrix
-        group : int64 array of shape (p,)
-            Of each column; a product counts for the column that is multiplied.
-        """
-        x = self.standardised(features)
-        out = np.zeros((len(x), int(group.max(initial=-1)) + 1))
-        add_parts(x, self.by, self.weights, FARTHEST, group, out)
-        return out
+        x = standardise(trained_on(features, self.features), self.mean, self.deviation, FARTHEST)
+        parts: npt.NDArray[np.float64] = sum_parts(x, self.by, self.weights, FARTHEST, group, n_groups)
+        return parts
 
     def importance(self) -> dict[str, float]:
         """Share of each column in the sum of the absolute weights, its products with others among them."""

@@ -53,31 +53,18 @@ def sum_parts(  # pragma: no cover - compiled
     by: npt.NDArray[np.int64],
     weights: npt.NDArray[np.float64],
     farthest: float,
-) -> npt.NDArray[np.float64]:
-    """Utility of each row, float64 of shape (n,)."""
-    out = np.zeros(x.shape[0])
-    for row in range(x.shape[0]):
-        for at in range(x.shape[1]):
-            weight = weights[0, at]
-            for k in range(len(by)):
-                weight += weights[1 + k, at] * x[row, by[k]] / farthest
-            out[row] += weight * x[row, at]
-    return out
-
-
-@numba.njit(cache=True)
-def add_parts(  # pragma: no cover - compiled
-    x: npt.NDArray[np.float32],
-    by: npt.NDArray[np.int64],
-    weights: npt.NDArray[np.float64],
-    farthest: float,
     group: npt.NDArray[np.int64],
-    out: npt.NDArray[np.float64],
-) -> None:
-    """Add to `out`, (n, groups), what the columns of each group add to the utility of a row."""
+    n_groups: int,
+) -> npt.NDArray[np.float64]:
+    """What the columns of each group add to the utility of a row, float64 of shape (n, n_groups)."""
+    out = np.zeros((x.shape[0], n_groups))
+    part = np.empty(x.shape[1])
     for row in range(x.shape[0]):
+        part[:] = weights[0]
+        for k in range(len(by)):  # column by column inside, many of them an instruction
+            share = x[row, by[k]] / farthest
+            for at in range(x.shape[1]):
+                part[at] += weights[1 + k, at] * share
         for at in range(x.shape[1]):
-            weight = weights[0, at]
-            for k in range(len(by)):
-                weight += weights[1 + k, at] * x[row, by[k]] / farthest
-            out[row, group[at]] += weight * x[row, at]
+            out[row, group[at]] += part[at] * x[row, at]
+    return out

@@ -12,9 +12,10 @@ from dataset.feature_matrix import FeatureMatrix
 from ranking.bagged import FittedBag
 from ranking.blended import FittedBlend
 from ranking.cascade import FittedCascade
+from ranking.columns import ordered
 from ranking.conditional_logit import FittedConditionalLogit
 from ranking.contributions_kernels import Paths
-from ranking.lambdamart import FittedLambdaMart, ordered
+from ranking.lambdamart import FittedLambdaMart
 from ranking.scorers.scorer import UnsupportedError
 
 BASE: Final = "base"
@@ -126,10 +127,7 @@ def _of_logit(
 ) -> npt.NDArray[np.float64]:
     """What stands at its mean adds nothing, so the base is 0."""
     group = [1 + families.index(name.partition(".")[0]) for name in logit.features]
-    out = np.zeros((len(features.values), 1 + len(families)))
-    parts = logit.parts(features, np.array(group, np.int64))
-    out[:, : parts.shape[1]] = parts
-    return out
+    return logit.parts(features, np.array(group, np.int64), 1 + len(families))
 
 
 def _of_trees(

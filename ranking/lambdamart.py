@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from dataset.candidates import Candidates
-from dataset.errors import ArtefactError, ConfigurationError, DataContractError, ParameterError
+from dataset.errors import ArtefactError, ConfigurationError, ParameterError
 from dataset.feature_matrix import FeatureMatrix
 from dataset.parameters import check_bool, check_choice, check_int, check_mapping, check_number
 from dataset.persistence import Saved
 from ranking.boosting import to_lightgbm, usable, with_rounded_leaves
+from ranking.columns import ordered, trained_on
 from ranking.ranker import TrainingTables, Watch, nobody
 from ranking.sampling import Sampling
 from ranking.scorers.native import Native
@@ -244,13 +245,7 @@ class FittedLambdaMart(Saved):
         DataContractError
             If a column that the trees were trained on is missing, or one is new.
         """
-        if features is None or set(features.names) != set(self.features):
-            given = set() if features is None else set(features.names)
-            missing, extra = sorted(set(self.features) - given), sorted(given - set(self.features))
-            raise DataContractError(
-                f"The ranker needs the features that it was trained on. Missing: {missing}; unknown: {extra}."
-            )
-        return self._scorer.score(ordered(features, self.features))
+        return self._scorer.score(trained_on(features, self.features))
 
     def importance(self) -> dict[str, float]:
         """Share of the total gain of each feature."""
@@ -284,14 +279,6 @@ class FittedLambdaMart(Saved):
         if _digest(model) != columns.digest:
             raise ArtefactError(f"{folder / 'model.txt'} is not what was written; it was cut or changed.")
         return cls(model.decode(), columns.features, columns.validation_curve)
-
-
-def ordered(matrix: FeatureMatrix, names: tuple[str, ...]) -> npt.NDArray[np.float32]:
-    """The columns named, in that order, float32 of shape (n, len(names)), C-contiguous."""
-    if matrix.names == names:
-        return np.ascontiguousarray(matrix.values)
-    at = [matrix.names.index(name) for name in names]
-    return np.take(matrix.values, at, axis=1)
 
 
 @dataclass(frozen=True)
